@@ -1,0 +1,1 @@
+"""stashplex keeps a Plex library in step with a Stash library."""

@@ -1,0 +1,130 @@
+"""The seam between us and the network: one method, `await send(request) -> response`.
+
+Production sends over aiohttp (`HttpTransport`), tests and simulations call an ASGI application in process
+(`tests/transports.py`). A transport never retries, never follows redirects, and raises only `TransportFailed`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import aiohttp
+from typing_extensions import override
+from yarl import URL
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Shape: `url` is absolute and already percent-encoded; `headers` may hold secrets and is never logged.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP answer, read to its end. Shape: header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Fault(StrEnum):
+    """Why no answer came; decides whether the request may have had its effect."""
+
+    CONNECT = "connect"
+    TIMEOUT_BEFORE_SEND = "timeout_before_send"
+    TIMEOUT_AFTER_SEND = "timeout_after_send"
+    BROKEN = "broken"
+    INVALID_URL = "invalid_url"
+
+
+class TransportFailed(Exception):  # noqa: N818 - errors name the condition
+    """No complete answer came. Translated once, in the client that sent the request."""
+
+    def __init__(self, fault: Fault, message: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+    @property
+    def may_have_applied(self) -> bool:
+        """Tell whether the server may have acted on the request."""
+        return self.fault in {Fault.TIMEOUT_AFTER_SEND, Fault.BROKEN}
+
+
+class Transport(Protocol):
+    """Anything that can send a request and return the whole answer."""
+
+    async def send(self, request: Request) -> Response:
+        """Send one request. Raises: TransportFailed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long to wait, in seconds, for each step of one request.
+
+    Units: seconds. `pool_s` is the wait for a free connection, `read_s` the longest silence while the
+    answer is awaited or read, `write_s` bounds the whole exchange of a request with a body (an upload).
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 30.0
+    write_s: float = 60.0
+    pool_s: float = 30.0
+
+
+class HttpTransport(Transport):
+    """Sends over one aiohttp session. Source: docs/adr/0002-http-client.md."""
+
+    def __init__(self, session: aiohttp.ClientSession, timeouts: Timeouts) -> None:
+        self._session = session
+        self._plain = _client_timeout(timeouts, total_s=None)
+        self._upload = _client_timeout(timeouts, total_s=timeouts.connect_s + timeouts.write_s + timeouts.read_s)
+
+    @override
+    async def send(self, request: Request) -> Response:
+        try:
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=request.headers,
+                data=request.body or None,
+                allow_redirects=False,
+                timeout=self._upload if request.body else self._plain,
+            ) as answer:
+                body = await answer.read()
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                return Response(answer.status, headers, body)
+        except aiohttp.ConnectionTimeoutError as error:
+            raise TransportFailed(Fault.TIMEOUT_BEFORE_SEND, "no connection in time") from error
+        except TimeoutError as error:
+            raise TransportFailed(Fault.TIMEOUT_AFTER_SEND, "no answer in time") from error
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise TransportFailed(Fault.INVALID_URL, "not a usable address") from error
+        except aiohttp.ClientConnectorError as error:
+            raise TransportFailed(Fault.CONNECT, _reason(error)) from error
+        except aiohttp.ClientError as error:
+            raise TransportFailed(Fault.BROKEN, f"the connection broke ({type(error).__name__})") from error
+        except OSError as error:
+            raise TransportFailed(Fault.BROKEN, f"the connection broke ({type(error).__name__})") from error
+
+
+def _client_timeout(timeouts: Timeouts, *, total_s: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=total_s,
+        connect=timeouts.pool_s + timeouts.connect_s,
+        sock_connect=timeouts.connect_s,
+        sock_read=timeouts.read_s,
+    )
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    """Return why a connection could not be made, without the address (it may hold a secret)."""
+    return (error.os_error.strerror or type(error.os_error).__name__).lower()

@@ -1,0 +1,1 @@
+"""Layer 6, start: the commands that people type."""

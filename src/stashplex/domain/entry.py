@@ -1,0 +1,92 @@
+"""The durable row: one scene on one Plex server, and the only function that moves it from state to state.
+
+The store applies what this module decides, in one transaction; nothing else changes an entry's state.
+"""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import NewType
+
+from stashplex.domain.outcome import Dead, Hold, Outcome, Retry, Synced
+from stashplex.domain.retry import RetryRule
+from stashplex.domain.scene import SceneId
+
+EntryId = NewType("EntryId", int)
+PlexId = NewType("PlexId", int)
+
+
+class State(StrEnum):
+    """Where an entry stands (architecture, the state diagram)."""
+
+    PENDING = "pending"
+    LEASED = "leased"
+    SYNCED = "synced"
+    DEAD = "dead"
+
+
+class Priority(IntEnum):
+    """Lower is sooner."""
+
+    INTERACTIVE = 0
+    BULK = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the ledger.
+
+    Shape: `due_at` is the first run, the `next_retry_at` or the lease's expiry, None when nothing is due;
+    `settled_generation` ≤ `generation`; `first_failed_at`, `last_error_type` and `last_error` are set together.
+    Units: times are aware UTC.
+    """
+
+    id: EntryId
+    scene_id: SceneId
+    plex_id: PlexId
+    state: State
+    priority: int
+    generation: int
+    settled_generation: int
+    due_at: datetime | None
+    retry_count: int
+    last_error_type: str | None
+    last_error: str | None
+    first_failed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What a settle writes into the row. `state` is PENDING, SYNCED or DEAD."""
+
+    state: State
+    due_at: datetime | None
+    retry_count: int
+    last_error_type: str | None
+    last_error: str | None
+    first_failed_at: datetime | None
+
+
+def settled(entry: Entry, outcome: Outcome, rule: RetryRule, now: datetime, chance: random.Random) -> Transition:
+    """Return where an entry goes after a pass that ended with `outcome`.
+
+    `entry` is the row as it was leased; the try was spent at lease, so `entry.retry_count` counts finished failures.
+    A mark that arrived meanwhile is the store's business: it leaves a newer generation pending.
+    """
+    match outcome:
+        case Synced():
+            return Transition(State.SYNCED, None, 0, None, None, None)
+        case Hold(error_type, message, until):
+            return Transition(
+                State.PENDING, until, entry.retry_count, error_type, message, entry.first_failed_at or now
+            )
+        case Retry(error_type, message):
+            count = entry.retry_count + 1
+            first = entry.first_failed_at or now
+            if count > rule.limit:
+                return Transition(State.DEAD, None, entry.retry_count, error_type, message, first)
+            due_at = now + rule.delay(count, chance)
+            return Transition(State.PENDING, due_at, count, error_type, message, first)
+        case Dead(error_type, message):
+            return Transition(State.DEAD, None, entry.retry_count, error_type, message, entry.first_failed_at or now)

@@ -1,0 +1,30 @@
+"""Which Plex item belongs to a scene, and why. A scene in two libraries has two links.
+
+The base (what we last wrote) belongs to the link: a rebuilt library has new rating keys, and what we wrote to
+the old item says nothing about the new one. Why not on the entry: docs/adr/0004-base-on-the-link.md.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stashplex.domain.document import Base
+from stashplex.domain.item import RatingKey, SectionKey
+
+
+class Evidence(StrEnum):
+    """Why an item belongs to a scene, strongest first."""
+
+    EXACT_PATH = "exact_path"
+    MAPPED_PATH = "mapped_path"
+    NAME_AND_SIZE = "name_and_size"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One item of one scene. `file` is the path, as Plex shows it, by which the item was matched."""
+
+    rating_key: RatingKey
+    section: SectionKey
+    evidence: Evidence
+    file: str
+    base: Base | None

@@ -1,0 +1,66 @@
+"""How a pass over one entry ended. `entry.settled` turns an outcome into the next state.
+
+`outcome_of` is the one place that decides which error costs an attempt, which is free, and which needs
+a person.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from stashplex.base.errors import EntryError, EntryRejected, ServerError, StashplexError
+
+HOLD_S = 30.0
+"""How long an entry rests after a server's failure when the server named no time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Plex shows what it should. `is_written` tells whether anything had to be written."""
+
+    is_written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """This entry failed; another attempt may succeed."""
+
+    error_type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A server failed: costs nothing."""
+
+    error_type: str
+    message: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """A person is needed."""
+
+    error_type: str
+    message: str
+
+
+Outcome = Synced | Retry | Hold | Dead
+
+
+def outcome_of(error: Exception, now: datetime) -> Outcome:
+    """Return the outcome of a pass that ended with an error. An unknown error is a bug: Retry, then Dead."""
+    name = type(error).__name__
+    match error:
+        case ServerError(retry_after_s=wait_s):
+            return Hold(name, str(error), now + timedelta(seconds=HOLD_S if wait_s is None else wait_s))
+        case EntryRejected():
+            return Dead(name, _with_hint(error))
+        case EntryError():
+            return Retry(name, _with_hint(error))
+        case _:
+            return Retry(name, str(error) or name)
+
+
+def _with_hint(error: StashplexError) -> str:
+    return f"{error} {error.hint}".strip()

@@ -1,0 +1,1 @@
+"""Layer 4, decide: what happens, and when."""

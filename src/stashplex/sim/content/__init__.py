@@ -1,0 +1,1 @@
+"""The films, files and pictures that both simulated servers serve."""

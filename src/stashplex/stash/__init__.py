@@ -1,0 +1,1 @@
+"""Layer 3, speak: GraphQL answers of Stash to scenes."""

@@ -1,0 +1,106 @@
+"""The three-way comparison: what Stash wants, what Plex shows, what we last wrote.
+
+It decides what each field should show and what we own afterwards; `plan` turns that into changes. It is also
+the one place that says when two values are the same (`is_same_text`, `tag_key`).
+The invariant: a field that the desired document does not know is not touched, and an element of a list that a
+person added stays.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from stashplex.domain.document import Base, Document, Field, TagField, TextField
+
+_DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What an item should show, and what is ours once it does.
+
+    Shape: `wanted` has exactly the fields of the desired document; `kept` names the fields where an edit by a
+    person stands against Stash; `base` also keeps what the old base says of fields that are not desired now.
+    """
+
+    wanted: Document
+    kept: tuple[Field, ...]
+    base: Document
+
+
+def merge(desired: Document, observed: Document, base: Base | None) -> Merge:
+    """Return what an item should show.
+
+    Stash wins where it changed since the base or where there is no base; a person wins where only Plex changed.
+    A field that is missing from `observed` counts as empty there.
+    """
+    owned = Document() if base is None else base.document
+    texts: dict[TextField, str] = {}
+    tags: dict[TagField, tuple[str, ...]] = {}
+    kept: list[Field] = []
+    for text_field, text in desired.texts.items():
+        texts[text_field], is_kept = _merged_text(
+            text_field, text, observed.texts.get(text_field, ""), owned.texts.get(text_field)
+        )
+        kept += [text_field] if is_kept else []
+    for tag_field, names in desired.tags.items():
+        tags[tag_field], is_kept = _merged_tags(names, observed.tags.get(tag_field, ()), owned.tags.get(tag_field))
+        kept += [tag_field] if is_kept else []
+    return Merge(
+        wanted=Document(texts, tags),
+        kept=tuple(kept),
+        base=Document({**owned.texts, **desired.texts}, {**owned.tags, **desired.tags}),
+    )
+
+
+def is_same_text(field: TextField, one: str, other: str) -> bool:
+    """Tell whether two values of a field are the same to a person.
+
+    Whatever Plex may do to a value that it stores must not count, or we would write it for ever: Unicode form,
+    line ends, blanks at the end of a line and around the whole, and a rating's spelling (`7`, `7.0`, `6.9999998`).
+    """
+    return _text_key(field, one) == _text_key(field, other)
+
+
+def tag_key(tag: str) -> str:
+    """Return the spelling by which two elements of a list are compared.
+
+    Case, Unicode form and width of blanks do not count. Source: plex-wire.md 4.4, Plex may reuse a tag in another case.
+    """
+    folded = unicodedata.normalize("NFD", " ".join(tag.split())).casefold()
+    return unicodedata.normalize("NFC", folded)
+
+
+def _text_key(field: TextField, text: str) -> str:
+    lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    bare = "\n".join(line.rstrip() for line in lines).strip()
+    if field is TextField.USER_RATING and _DECIMAL.fullmatch(bare):
+        return f"{float(bare):.1f}"
+    return bare
+
+
+def _merged_text(field: TextField, desired: str, observed: str, base: str | None) -> tuple[str, bool]:
+    """Return what the field should show, and whether that is a value of Plex that stands against Stash."""
+    if is_same_text(field, desired, observed):
+        return observed, False
+    if base is None:
+        is_foreign_kept = not desired
+        return (observed if is_foreign_kept else desired), is_foreign_kept
+    is_unchanged_in_stash = is_same_text(field, desired, base)
+    return (observed if is_unchanged_in_stash else desired), is_unchanged_in_stash
+
+
+def _merged_tags(
+    desired: tuple[str, ...], observed: tuple[str, ...], base: tuple[str, ...] | None
+) -> tuple[tuple[str, ...], bool]:
+    """Return the list that the field should show, and whether it lacks an element that a person removed.
+
+    Order: Stash's, then the foreign elements in Plex's. An element that Plex has keeps Plex's spelling.
+    """
+    spelt = {tag_key(tag): tag for tag in reversed(observed)}
+    wanted_keys = {tag_key(tag) for tag in desired}
+    base_keys = {tag_key(tag) for tag in base or ()}
+    removed_by_person = (wanted_keys & base_keys) - spelt.keys()
+    ours = [spelt.get(tag_key(tag), tag) for tag in desired if tag_key(tag) not in removed_by_person]
+    foreign = [tag for tag in observed if tag_key(tag) not in wanted_keys | base_keys]
+    return (*ours, *foreign), bool(removed_by_person)

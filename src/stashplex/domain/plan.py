@@ -1,0 +1,132 @@
+"""The smallest edit that brings one item in step: a value, made before anything is sent.
+
+`plex/codec` turns it into a request, `not_taken` checks the read-back, the journal shows it to people. It says
+nothing about posters.
+The invariant: a plan names one item and only fields that the desired document knows; once applied, the next
+plan is empty.
+"""
+
+from dataclasses import dataclass
+
+from stashplex.domain.document import Base, Document, Field, TagField, TextField
+from stashplex.domain.item import Item, RatingKey, SectionKey
+from stashplex.domain.merge import Merge, is_same_text, merge, tag_key
+
+
+@dataclass(frozen=True, slots=True)
+class TextChange:
+    """One single value. `old` is what Plex showed; an empty `new` clears."""
+
+    field: TextField
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagChange:
+    """One list. Shape: `new` is the whole list to write, `removed` are the elements of `old` that must go."""
+
+    field: TagField
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+Change = TextChange | TagChange
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to write to one item, and what is ours afterwards.
+
+    Shape: `changes` has a field at most once; `kept` names the fields where an edit by a person stands; `base` is
+    stored once the changes are verified, or at once when there are none. A field in `changes` is locked by the
+    write. A field that shows the right value but is not locked is no change: locking it would cost a request for
+    every scene of an existing library, and the next pass repairs what a refresh of Plex overwrites.
+    """
+
+    rating_key: RatingKey
+    section: SectionKey
+    changes: tuple[Change, ...]
+    kept: tuple[Field, ...]
+    base: Document
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing needs to be written."""
+        return not self.changes
+
+
+def observed_document(item: Item) -> Document:
+    """Return what an item shows, all fields known."""
+    return Document(
+        texts={
+            TextField.TITLE: item.title,
+            TextField.TITLE_SORT: item.title_sort,
+            TextField.SUMMARY: item.summary,
+            TextField.STUDIO: item.studio,
+            TextField.DATE: item.originally_available_at,
+            TextField.USER_RATING: "" if item.user_rating is None else f"{item.user_rating:g}",
+        },
+        tags={
+            TagField.GENRE: item.genres,
+            TagField.DIRECTOR: item.directors,
+            TagField.ACTOR: item.actors,
+            TagField.COLLECTION: item.collections,
+        },
+    )
+
+
+def plan(item: Item, desired: Document, base: Base | None) -> Plan:
+    """Return what must be written so that an item, as just read, shows what it should.
+
+    Shape: changes in the order of the desired document, texts first.
+    """
+    observed = observed_document(item)
+    merged = merge(desired, observed, base)
+    return Plan(item.rating_key, item.section, _changes(merged, observed), merged.kept, merged.base)
+
+
+def not_taken(planned: Plan, item: Item) -> tuple[str, ...]:
+    """Return the names of the fields that an item, read after the write, shows otherwise than planned."""
+    shown = observed_document(item)
+    return tuple(change.field.value for change in planned.changes if not _is_taken(change, shown))
+
+
+def apply_to(observed: Document, planned: Plan) -> Document:
+    """Return what Plex shows once it has taken every change: the model that tests compare a server with."""
+    texts, tags = dict(observed.texts), dict(observed.tags)
+    for change in planned.changes:
+        match change:
+            case TextChange(field, _, new):
+                texts[field] = new
+            case TagChange(tag_field, _, names, _):
+                tags[tag_field] = names
+    return Document(texts, tags)
+
+
+def _changes(merged: Merge, observed: Document) -> tuple[Change, ...]:
+    changes: list[Change] = []
+    for text_field, new in merged.wanted.texts.items():
+        old = observed.texts[text_field]
+        if not is_same_text(text_field, old, new):
+            changes.append(TextChange(text_field, old, new))
+    for tag_field, names in merged.wanted.tags.items():
+        shown = observed.tags[tag_field]
+        if _keys(shown) != _keys(names):
+            removed = tuple(tag for tag in shown if tag_key(tag) not in _keys(names))
+            changes.append(TagChange(tag_field, shown, names, removed))
+    return tuple(changes)
+
+
+def _is_taken(change: Change, shown: Document) -> bool:
+    match change:
+        case TextChange(field, _, new):
+            return is_same_text(field, shown.texts[field], new)
+        case TagChange(tag_field, _, names, removed):
+            keys = _keys(shown.tags[tag_field])
+            return _keys(names) <= keys and not _keys(removed) & keys
+
+
+def _keys(tags: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(tag_key(tag) for tag in tags)

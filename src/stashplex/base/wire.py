@@ -1,0 +1,170 @@
+"""What both clients need of HTTP: one exchange with a named server, and every foreign failure translated.
+
+Not a client: it knows no endpoint of Stash or Plex. The clients build requests and decode bodies.
+Invariant: no secret of the peer is ever part of a message, a hint, a repr or an address.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
+
+from stashplex.base.errors import (
+    ConfigError,
+    ProtocolError,
+    Server,
+    ServerBusy,
+    ServerRefused,
+    ServerUnreachable,
+    StashplexError,
+)
+from stashplex.base.transport import Fault, Request, Response, Transport, TransportFailed
+
+EXCERPT_CHARS = 256
+_SCRUBBED_BYTES = 65_536
+_TOKEN_ARGUMENT = re.compile(r"(?i)\b(x-plex-token|apikey|api_key|token)([=:]\s*)[^&\s\"'<>;,]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
+_LONE_SURROGATE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+_CONTROL_TO_BLANK = bytes(max(code, 32) for code in range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One server as its client knows it.
+
+    Shape: `base_url` has no trailing slash, may end in a path prefix and holds no secret; the settings are
+    the names that hints tell a person to look at.
+    """
+
+    server: Server
+    base_url: str
+    secret: str = field(repr=False)
+    url_setting: str
+    secret_setting: str
+
+    @property
+    def name(self) -> str:
+        """The server's name for messages."""
+        return self.server.value.capitalize()
+
+    async def send(self, transport: Transport, request: Request) -> Response:
+        """Return the answer, whatever its status. Raises: ServerUnreachable, ConfigError (unusable address)."""
+        try:
+            return await transport.send(request)
+        except TransportFailed as failure:
+            raise self._translated(failure, request) from failure
+
+    def _translated(self, failure: TransportFailed, request: Request) -> StashplexError:
+        if failure.fault is Fault.INVALID_URL:
+            return ConfigError(f"{self.name}: {failure}.", hint=f"Correct {self.url_setting}.")
+        return ServerUnreachable(
+            self.server,
+            f"{self.name} cannot be reached at {self.base_url}: {failure}.",
+            hint=f"Start {self.name}, or correct {self.url_setting}.",
+            may_have_applied=failure.may_have_applied and request.method != "GET",
+        )
+
+    def require_served(self, response: Response, *, method: str = "GET") -> None:
+        """Raise if the status concerns the whole server: refused, busy, down, or moved elsewhere.
+
+        Raises: ServerRefused (401, 403), ServerBusy (429, 503 with Retry-After), ServerUnreachable (408, other 5xx,
+        redirects). Every other status is the caller's to judge.
+        """
+        status = response.status
+        wait_s = retry_after_s(response.headers)
+        if status in {401, 403}:
+            raise self.refused(status)
+        if status == 429 or (status == 503 and wait_s is not None):
+            raise ServerBusy(self.server, f"{self.name} asks to wait ({status}).", retry_after_s=wait_s)
+        if status == 408 or status >= 500:
+            raise ServerUnreachable(
+                self.server,
+                f"{self.name} cannot answer now ({status}{_maintenance(response)}).",
+                hint=f"Wait for {self.name}; if this lasts, look at its log.",
+                retry_after_s=wait_s,
+                may_have_applied=method != "GET" and status in {408, 500, 502, 504},
+            )
+        if 300 <= status < 400 and status != 304:
+            raise ServerUnreachable(
+                self.server,
+                f"{self.name} sends us to another address ({status}).",
+                hint=f"Set {self.url_setting} to the address that finally answers.",
+            )
+
+    def refused(self, status: int) -> ServerRefused:
+        """Return the error for a missing, wrong or insufficient secret."""
+        reason = "does not accept our key or token" if self.secret else "asks for a key or token and we have none"
+        hint = f"Correct {self.secret_setting}." if self.secret else f"Set {self.secret_setting}."
+        return ServerRefused(self.server, f"{self.name} {reason} ({status}).", hint=hint)
+
+    def not_there(self, status: int) -> ServerUnreachable:
+        """Return the error for a path that every such server has and this one does not."""
+        return ServerUnreachable(
+            self.server,
+            f"{self.base_url} answers {status}, as if it were not {self.name}.",
+            hint=f"Correct {self.url_setting}.",
+        )
+
+    def not_understood(self, what: str, response: Response) -> ProtocolError:
+        """Return the error for an answer that we do not understand, with its first 256 characters."""
+        return ProtocolError(
+            f"{self.name} answered {what} with {response.status} and: {self.excerpt(response.body)}",
+            hint=f"Check that {self.url_setting} leads to {self.name} itself, then report this answer.",
+        )
+
+    def excerpt(self, body: bytes) -> str:
+        """Return the first 256 characters of a body on one line, without secrets."""
+        text = self.scrubbed(body[:_SCRUBBED_BYTES].decode("utf-8", "replace"))
+        return text[:EXCERPT_CHARS]
+
+    def scrubbed(self, text: str) -> str:
+        """Return a foreign text on one line, without our secret in any spelling, and without anybody's token."""
+        if self.secret:
+            for spelling in (self.secret, quote(self.secret, safe="")):
+                text = text.replace(spelling, "***")
+        return _UNPRINTABLE.sub(" ", _TOKEN_ARGUMENT.sub(r"\1\2***", text)).strip()
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Return the wait that the server asks for, in seconds, or None. A date counts from the answer's own `Date`."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        wait = parsedate_to_datetime(value) - parsedate_to_datetime(headers.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())
+
+
+def repaired_json(body: bytes) -> bytes:
+    """Return the body with what real servers get wrong made right: raw control characters, broken UTF-8 or surrogates.
+
+    Shape: control characters become blanks, undecodable bytes and lone surrogates U+FFFD. Only for a body that does
+    not decode as it is: this reads it several times.
+    """
+    text = body.removeprefix(b"\xef\xbb\xbf").translate(_CONTROL_TO_BLANK)
+    text = text.decode("utf-8", "replace").encode()
+    return _LONE_SURROGATE.sub(lambda found: found[1] + (found[2] or b"\\ufffd"), text)
+
+
+def image_type(body: bytes) -> str | None:
+    """Return the media type of an image that Plex takes, by its first bytes, or None (SVG, HTML and the rest)."""
+    if body.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if body.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if body.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
+def _maintenance(response: Response) -> str:
+    """Plex says why it cannot answer: in XML or in JSON (plex-wire 1.3)."""
+    start = response.body[:2048].lower()
+    return ", maintenance" if b"maintenance" in start or b"migration" in start else ""

@@ -112,15 +112,18 @@ class PlexClient:
             await self.identity()
         return found
 
-    async def edit(self, plan: Plan, *, locked: frozenset[str] = frozenset()) -> int:
-        """Apply a plan; return how many requests that took (0 when it is empty).
+    async def edit(
+        self, plan: Plan, *, locks: frozenset[str] = frozenset(), locked: frozenset[str] | None = None
+    ) -> int:
+        """Apply a plan; return how many requests that took (0 when there is nothing to say).
 
-        `plan` comes out of `edit.fit`; `locked` are the locks that the item shows (`Item.locked`), needed to leave the
-        lock of `collection` as it is. Success says nothing about what changed: read back.
+        `plan` comes out of `edit.fit`; `locks` are further edit names to lock, `thumb` for instance; `locked` are the
+        locks that the item shows (`Item.locked`), needed to leave the lock of `collection` as it is.
+        Success says nothing about what changed: read back.
         Raises: PlexNotFound (no such item), ProtocolError (400: refused as it is), PlexTemporaryError, and ValueError
         before anything is sent if the plan names no proper item or does not fit.
         """
-        queries = edit_queries(plan, locked=locked)
+        queries = edit_queries(plan, locks=locks, locked=locked)
         for query in queries:
             response = await self._write("PUT", f"/library/sections/{plan.section}/all?{query}")
             self._require_taken(response, f"the edit of item {plan.rating_key} ({len(query)} bytes)")

@@ -32,10 +32,10 @@ class PlexIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a listing. Shape: `total` counts the section's items, None when Plex does not say."""
+    """One page of a listing. Shape: `total` counts the section's items, or this page's if Plex does not say."""
 
     parts: tuple[IndexedPart, ...]
-    total: int | None
+    total: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def parse_listing(body: bytes, section: SectionKey) -> tuple[Page, Window]:
             if part.file
         ]
     window = Window(len(listed), container.offset, container.total_size)
-    return Page(tuple(parts), container.total_size), window
+    return Page(tuple(parts), len(listed) if container.total_size is None else container.total_size), window
 
 
 def parse_items(body: bytes) -> tuple[dict[RatingKey, Item], Window]:

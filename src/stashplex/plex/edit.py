@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import quote
 
-from stashplex.domain.document import Document, Field, TagField, TextField
+from stashplex.domain.document import Document, TagField, TextField
 from stashplex.domain.merge import is_same_text, tag_key
 from stashplex.domain.plan import Change, Plan, TagChange, TextChange
 
@@ -35,13 +35,18 @@ class _Unit:
 
 
 def edit_queries(
-    plan: Plan, budget_bytes: int = BUDGET_BYTES, *, locked: frozenset[str] = frozenset()
+    plan: Plan,
+    budget_bytes: int = BUDGET_BYTES,
+    *,
+    locks: frozenset[str] = frozenset(),
+    locked: frozenset[str] | None = None,
 ) -> tuple[str, ...]:
-    """Return the queries that apply a plan, to be sent in this order; none when it is empty.
+    """Return the queries that apply a plan, to be sent in this order; none when there is nothing to say.
 
     Everything travels in one query if that fits, else texts and lists fill as few queries as their order allows.
-    Every field is locked, but `collection` keeps the lock that the item has (`locked`, from `Item.locked`): locked,
-    it would freeze the collections that Plex makes itself (plex-wire.md 4.6).
+    Every changed field is locked, and whatever `locks` names besides (`thumb`). Only `collection` keeps the lock that
+    the item shows (`locked`, that is `Item.locked`; None: unknown, then its lock is not mentioned): locked, it would
+    freeze the collections that Plex makes itself (plex-wire.md 4.6).
     Raises: ValueError, for a key that is not all digits or a change that `fit` would have cut.
     """
     for key in (plan.rating_key, plan.section):
@@ -50,6 +55,7 @@ def edit_queries(
     selector = _render([("type", "1"), ("id", plan.rating_key)])
     room = budget_bytes - _SELECTOR_BYTES
     units = [unit for change in plan.changes for unit in _units(change, room, locked)]
+    units += [_unit([(f"{name}.locked", "1")]) for name in sorted(locks - {str(c.field) for c in plan.changes})]
     too_long = [min(unit.keys) for unit in units if len(unit.query) > room]
     if too_long:
         raise ValueError(f"too long for one request, fit the plan first: {', '.join(too_long)}")
@@ -112,14 +118,14 @@ def _says_something(change: Change) -> bool:
     return {tag_key(tag) for tag in change.old} != {tag_key(tag) for tag in change.new}
 
 
-def _units(change: Change, room: int, locked: frozenset[str]) -> Iterator[_Unit]:
+def _units(change: Change, room: int, locked: frozenset[str] | None) -> Iterator[_Unit]:
     """Return a change as units; a removal may travel ahead of its list, in any number of requests."""
     if isinstance(change, TextChange):
         yield _unit(_text_pairs(change.field, change.new))
         return
     field, lock = change.field, _lock(change.field, locked)
     removable = [tag for tag in change.removed if _is_removable(tag)]
-    whole = [*_indexed(field, change.new), lock]
+    whole = [*_indexed(field, change.new), *lock]
     named = [*_removal(field, removable), *whole]
     if not change.new or len(removable) < len(change.removed):
         cleared = _unit([_clear(field), *(named if not change.new else whole)])
@@ -127,7 +133,7 @@ def _units(change: Change, room: int, locked: frozenset[str]) -> Iterator[_Unit]
     elif len(_render(named)) <= room:
         yield _unit(named)
     else:
-        yield from (_unit([*_removal(field, piece), lock]) for piece in _pieces(field, removable, room))
+        yield from (_unit([*_removal(field, piece), *lock]) for piece in _pieces(field, removable, room))
         yield _unit(whole)
 
 
@@ -151,7 +157,7 @@ def _pieces(field: TagField, tags: Iterable[str], room: int) -> Iterator[list[st
     piece: list[str] = []
     for tag in tags:
         longer = [*piece, tag]
-        if piece and len(_render([*_removal(field, longer), _lock(field, frozenset())])) > room:
+        if piece and len(_render([*_removal(field, longer), *_lock(field, frozenset())])) > room:
             yield piece
             piece = [tag]
         else:
@@ -176,7 +182,7 @@ def _shortened(field: TextField, text: str, room: int) -> str:
 
 def _list_bytes(field: TagField, tags: Iterable[str]) -> int:
     """Return what a list takes up, whatever the way of removal. The order of the elements does not matter."""
-    return len(_render([_clear(field), *_indexed(field, tags), _lock(field, frozenset())]))
+    return len(_render([_clear(field), *_indexed(field, tags), *_lock(field, frozenset())]))
 
 
 def _text_pairs(field: TextField, text: str) -> list[_Pair]:
@@ -196,9 +202,10 @@ def _clear(field: TagField) -> _Pair:
     return (f"{field}[].tag", "")
 
 
-def _lock(field: Field, locked: frozenset[str]) -> _Pair:
-    is_locked = field is not TagField.COLLECTION or field in locked
-    return (f"{field}.locked", "1" if is_locked else "0")
+def _lock(field: TagField, locked: frozenset[str] | None) -> list[_Pair]:
+    if field is not TagField.COLLECTION:
+        return [(f"{field}.locked", "1")]
+    return [] if locked is None else [(f"{field}.locked", "1" if field in locked else "0")]
 
 
 def _is_removable(tag: str) -> bool:

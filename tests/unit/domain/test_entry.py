@@ -1,0 +1,80 @@
+"""One function moves an entry from state to state."""
+
+import dataclasses
+import random
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import NOW, an_entry
+from stashplex.domain.entry import Entry, State, Transition, settled
+from stashplex.domain.outcome import Dead, Hold, Outcome, Retry, Synced
+from stashplex.domain.retry import NOT_FOUND, ORDINARY, RetryRule
+
+EARLIER = NOW - timedelta(hours=1)
+LATER = NOW + timedelta(seconds=30)
+
+
+def after(entry: Entry, outcome: Outcome, rule: RetryRule = ORDINARY) -> Transition:
+    return settled(entry, outcome, rule, NOW, random.Random(1))
+
+
+def failing(retry_count: int) -> Entry:
+    return an_entry(
+        retry_count=retry_count, last_error_type="PlexNotFound", last_error="Gone.", first_failed_at=EARLIER
+    )
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_synced_forgets_every_failure(is_written: bool) -> None:
+    assert after(failing(3), Synced(is_written)) == Transition(State.SYNCED, None, 0, None, None, None)
+
+
+@pytest.mark.parametrize("count", [0, 5, 99])
+def test_hold_costs_no_attempt(count: int) -> None:
+    held = after(failing(count), Hold("ServerUnreachable", "Down.", LATER))
+    assert held == Transition(State.PENDING, LATER, count, "ServerUnreachable", "Down.", EARLIER)
+
+
+def test_a_first_failure_is_dated() -> None:
+    for outcome in (Hold("E", "m", LATER), Retry("E", "m"), Dead("E", "m")):
+        assert after(an_entry(), outcome).first_failed_at == NOW
+
+
+def test_retry_costs_an_attempt_and_waits() -> None:
+    retried = after(failing(2), Retry("WriteNotTaken", "Not taken."))
+    assert (retried.state, retried.retry_count, retried.first_failed_at) == (State.PENDING, 3, EARLIER)
+    assert (retried.last_error_type, retried.last_error) == ("WriteNotTaken", "Not taken.")
+    assert retried.due_at is not None
+    assert NOW <= retried.due_at <= NOW + timedelta(seconds=20)
+
+
+@pytest.mark.parametrize("rule", [ORDINARY, NOT_FOUND])
+def test_an_entry_is_dead_after_its_last_retry(rule: RetryRule) -> None:
+    entry, retries = an_entry(), 0
+    while (transition := after(entry, Retry("E", "m"), rule)).state is State.PENDING:
+        entry, retries = dataclasses.replace(entry, retry_count=transition.retry_count), retries + 1
+    assert retries == rule.limit
+    assert transition == Transition(State.DEAD, None, rule.limit, "E", "m", NOW)
+
+
+def test_dead_keeps_its_history() -> None:
+    assert after(failing(2), Dead("MatchAmbiguous", "Two.")) == Transition(
+        State.DEAD, None, 2, "MatchAmbiguous", "Two.", EARLIER
+    )
+
+
+OUTCOMES = st.sampled_from([Synced(is_written=True), Hold("E", "m", LATER), Retry("E", "m"), Dead("E", "m")])
+
+
+@given(st.integers(0, 20), OUTCOMES, st.sampled_from([ORDINARY, NOT_FOUND]))
+def test_only_what_is_pending_is_due_and_no_count_passes_the_limit(
+    count: int, outcome: Outcome, rule: RetryRule
+) -> None:
+    transition = after(failing(min(count, rule.limit)), outcome, rule)
+    assert (transition.due_at is not None) is (transition.state is State.PENDING)
+    assert transition.state is not State.LEASED
+    assert transition.retry_count <= rule.limit
+    assert (transition.last_error_type is None) is (transition.first_failed_at is None)

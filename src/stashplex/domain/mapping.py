@@ -21,7 +21,7 @@ SUMMARY_LIMIT = 10_000
 """Units: characters (code points). Plex documents no limits; these are conservative. Source: plex-wire.md 4.3."""
 
 LIST_LIMIT = 100
-"""So many genres or actors; the first ones in Stash's order. Keeps the edit's address below 8 kB in practice."""
+"""So many names in a list, the first ones in Stash's order: a whole list travels in the address of one request."""
 
 ALL_FIELDS: frozenset[Field] = frozenset((*TextField, *TagField))
 
@@ -117,9 +117,9 @@ def _user_rating(scene: Scene) -> str | None:
     """Return 1 to 100 as 0.1 to 10 in the shortest form; None for a rating out of range."""
     if scene.rating100 is None:
         return ""
-    whole, tenth = divmod(scene.rating100, 10)
     if not 0 <= scene.rating100 <= 100:
         return None
+    whole, tenth = divmod(scene.rating100, 10)
     return f"{whole}.{tenth}" if tenth else str(whole)
 
 

@@ -2,8 +2,8 @@
 
 Paths are strings here: the two servers may run on two systems, neither of them ours, so this machine's own
 rules for paths must not leak in. It never asks whether a file exists.
-The invariant: a rule fits at whole segments only (`/data` says nothing about `/database`), and two paths have
-one key only when they differ in spelling, never in case.
+The invariant: a rule fits at whole segments only (`/data` says nothing about `/database`), and paths whose names
+differ in case have different keys.
 """
 
 import re
@@ -99,7 +99,8 @@ def _mapped(path: str, prefixes: Iterable[tuple[str, str]]) -> str | None:
     key = path_key(path)
     for old, new in prefixes:
         folder = _as_folder(old)
-        if key and f"{key}/".startswith(folder) and (folder != "/" or not key.startswith("//")):
+        is_below = key and f"{key}/".startswith(folder) and not (folder == "/" and key.startswith("//"))
+        if is_below:
             spelt = path_key(_as_folder(new) + key[len(folder) :])
             return spelt.replace("/", "\\") if "\\" in new else spelt
     return None

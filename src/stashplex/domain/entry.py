@@ -10,11 +10,14 @@ from enum import IntEnum, StrEnum
 from typing import NewType
 
 from stashplex.domain.outcome import Dead, Hold, Outcome, Retry, Synced
-from stashplex.domain.retry import RetryRule
+from stashplex.domain.retry import RetryRule, rule_for
 from stashplex.domain.scene import SceneId
 
 EntryId = NewType("EntryId", int)
 PlexId = NewType("PlexId", int)
+
+LEASE_EXPIRED = "LeaseExpired"
+"""The error type of an entry whose lease ran out: whoever held it died or hung."""
 
 
 class State(StrEnum):
@@ -90,3 +93,16 @@ def settled(entry: Entry, outcome: Outcome, rule: RetryRule, now: datetime, chan
             return Transition(State.PENDING, due_at, count, error_type, message, first)
         case Dead(error_type, message):
             return Transition(State.DEAD, None, entry.retry_count, error_type, message, entry.first_failed_at or now)
+
+
+def expired(entry: Entry, now: datetime) -> Transition:
+    """Return where an entry goes whose lease ran out: an attempt is spent; DEAD beyond the limit of its last error.
+
+    The last error of an entry that goes on is kept, so that its own rule goes on counting; PENDING is due at `now`.
+    """
+    message = "The lease ran out: the program was killed or hung while it worked on this scene."
+    first = entry.first_failed_at or now
+    if entry.retry_count >= rule_for(entry.last_error_type).limit:
+        return Transition(State.DEAD, None, entry.retry_count, LEASE_EXPIRED, message, first)
+    kept = (LEASE_EXPIRED, message) if entry.last_error_type is None else (entry.last_error_type, entry.last_error)
+    return Transition(State.PENDING, now, entry.retry_count + 1, *kept, first)

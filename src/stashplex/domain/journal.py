@@ -1,0 +1,39 @@
+"""What was tried, what changed, how it ended: one row of an entry's history.
+
+The worker writes rows with a settlement, the store keeps them, a person reads them. A row is never changed.
+A pass that changed nothing leaves no row: an idle library must not grow the file.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from stashplex.domain.item import RatingKey
+
+
+class JournalEvent(StrEnum):
+    """What happened, in the past tense. A closed list."""
+
+    ENTRY_SYNCED = "entry_synced"
+    ENTRY_HELD = "entry_held"
+    ENTRY_RETRIED = "entry_retried"
+    ENTRY_BURIED = "entry_buried"
+    FIELD_WRITTEN = "field_written"
+    POSTER_UPLOADED = "poster_uploaded"
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One thing that happened to one entry; the entry is told by where the row stands.
+
+    Shape: `field` is Plex's edit name; `old` and `new` are values as a person reads them; `detail` is an error or a
+    reason. Texts hold no secrets; long ones are clipped when stored.
+    """
+
+    at: datetime
+    event: JournalEvent
+    rating_key: RatingKey | None = None
+    field: str | None = None
+    old: str | None = None
+    new: str | None = None
+    detail: str | None = None

@@ -1,0 +1,162 @@
+"""The one file that holds everything durable: opened, checked, migrated, and the only two ways into it.
+
+`read` is a snapshot, `write` is `BEGIN IMMEDIATE` under one advisory lock that all processes share; both are short and
+never span a request. The lock covers commit and checkpoint (reliability.md, lessons).
+A file that is refused is never changed. No error but StoreError comes out.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Self
+
+from filelock import FileLock
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from stashplex.base.errors import StoreError
+from stashplex.store.failure import translated, translated_files
+from stashplex.store.header import APPLICATION_ID, RESTORE, is_fresh, wal_of
+from stashplex.store.migration import migrate
+from stashplex.store.schema import REVISION, metadata
+
+LOCK_TIMEOUT_S = 60.0
+BUSY_TIMEOUT_S = 30.0
+_POLL_S = 0.002
+_BEGIN = "stashplex_begin"
+
+QUICK_CHECK_BYTES = 16 * 1024 * 1024
+"""Up to this size every page is checked at open (some 20 ms); a larger file only by header and table of contents."""
+
+_PRAGMAS = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -16384",  # KiB; the due index of 1,000,000 rows fits
+    "PRAGMA journal_size_limit = 67108864",  # bytes; a log that grew is cut again
+)
+
+
+class Database:
+    """An open store. Made by `open`, used through `read` and `write`, ended by `close`."""
+
+    def __init__(self, path: Path, engine: Engine, lock: FileLock) -> None:
+        self.path = path
+        self._engine = engine
+        self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return the store in `path`, created with its directory or migrated where needed.
+
+        Raises: StoreError when it cannot be used: a directory, no database, another program's, a newer one, damaged,
+        not writable, no space. Then the file is as it was, byte by byte.
+        """
+        path = path.absolute()
+        with translated_files(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            is_fresh(path)  # refuses before anything is laid beside a file that is not ours
+            lock = FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=0o600)
+            with lock.acquire(poll_interval=_POLL_S), translated(path):
+                is_current = _prepare(path)
+        database = cls(path, _engine(path), lock)
+        try:
+            if not is_current:
+                with database.write() as connection:
+                    migrate(connection)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that sees one snapshot. Short: an open snapshot keeps the log from being cut."""
+        with translated(self.path), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection whose changes are durable together when the block ends, or not at all when it raises."""
+        with translated_files(self.path):
+            self._lock.acquire(poll_interval=_POLL_S)
+        try:
+            with translated(self.path), self._writer.begin() as connection:
+                yield connection
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        """Close the file. The last one to close it folds the log back into it."""
+        with translated_files(self.path), self._lock.acquire(poll_interval=_POLL_S), translated(self.path):
+            self._engine.dispose()
+
+
+def _prepare(path: Path) -> bool:
+    """Lay out a new file or check an old one; tell whether its schema is ours. The caller holds the lock."""
+    if is_fresh(path):
+        _create(path)
+        return False
+    return _inspect(path) == REVISION
+
+
+def _create(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)) as connection:
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _inspect(path: Path) -> str | None:
+    """Return the schema version, None when there is no schema yet. It writes neither the file nor its log."""
+    has_log = wal_of(path).exists() and wal_of(path).stat().st_size > 0
+    mode = "mode=ro" if has_log else "mode=ro&immutable=1"  # without a log, a look leaves nothing behind
+    with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if not tables:
+            return None
+        rows = connection.execute("SELECT version_num FROM alembic_version").fetchall() if _VERSIONS in tables else []
+        revision = str(rows[0][0]) if len(rows) == 1 else ""
+        if not revision.isdecimal():
+            raise StoreError(f"{path} is damaged: it has no schema version", hint=RESTORE)
+        if int(revision) > int(REVISION):
+            raise StoreError(
+                f"{path} was written by a newer version of this program (schema {revision}, known: {REVISION})",
+                hint="Install the newer version again.",
+            )
+        if revision == REVISION and not tables.issuperset(metadata.tables):
+            raise StoreError(f"{path} is damaged: a table is missing", hint=RESTORE)
+        if path.stat().st_size <= QUICK_CHECK_BYTES:
+            _quick_check(path, connection)
+        return revision
+
+
+_VERSIONS = "alembic_version"
+
+
+def _quick_check(path: Path, connection: sqlite3.Connection) -> None:
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        raise StoreError(f"{path} is damaged: {finding}", hint=RESTORE)
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _connected)
+    event.listen(engine, "begin", _begun)
+    return engine
+
+
+def _connected(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions are begun here, not by the driver
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begun(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))

@@ -1,0 +1,80 @@
+"""The history of entries: append-only, written in the transaction that settles them.
+
+It never decides anything and nothing is read back to work on; rows are for people.
+Invariant: a row is written with the change that it tells of, or neither is.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from stashplex.domain.entry import EntryId, PlexId
+from stashplex.domain.item import RatingKey
+from stashplex.domain.journal import JournalEvent, JournalRow
+from stashplex.domain.scene import SceneId
+from stashplex.store.database import Database
+from stashplex.store.schema import entry, from_micros, journal, to_micros
+
+CLIP_CHARS = 500
+"""The longest text of a row; a longer one ends with an ellipsis at this length."""
+
+_ADD = insert(journal)
+_OF_SCENE = (
+    select(
+        journal.c.at,
+        journal.c.event,
+        journal.c.rating_key,
+        journal.c.field,
+        journal.c.old,
+        journal.c.new,
+        journal.c.detail,
+    )
+    .where(
+        journal.c.entry_id
+        == select(entry.c.id)
+        .where(entry.c.plex_id == bindparam("plex_id"), entry.c.scene_id == bindparam("scene_id"))
+        .scalar_subquery()
+    )
+    .order_by(journal.c.id.desc())
+    .limit(bindparam("limit"))
+)
+
+
+class Journal:
+    """Reads the history."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def list_for_scene(self, plex_id: PlexId, scene_id: SceneId, *, limit: int = 100) -> tuple[JournalRow, ...]:
+        """Return what happened to a scene, newest first."""
+        with self._database.read() as connection:
+            rows = connection.execute(_OF_SCENE, {"plex_id": plex_id, "scene_id": scene_id, "limit": limit}).all()
+        return tuple(
+            JournalRow(from_micros(at), JournalEvent(event), key and RatingKey(key), field, old, new, detail)
+            for at, event, key, field, old, new, detail in rows
+        )
+
+
+def append(connection: Connection, rows: Iterable[tuple[EntryId, JournalRow]]) -> None:
+    """Write rows in the transaction of `connection`."""
+    parameters = [_parameters(entry_id, row) for entry_id, row in rows]
+    if parameters:
+        connection.execute(_ADD, parameters)
+
+
+def _parameters(entry_id: EntryId, row: JournalRow) -> dict[str, object]:
+    return {
+        "entry_id": entry_id,
+        "at": to_micros(row.at),
+        "event": row.event.value,
+        "rating_key": row.rating_key,
+        "field": row.field,
+        "old": _clipped(row.old),
+        "new": _clipped(row.new),
+        "detail": _clipped(row.detail),
+    }
+
+
+def _clipped(text: str | None) -> str | None:
+    return text if text is None or len(text) <= CLIP_CHARS else text[: CLIP_CHARS - 1] + "…"

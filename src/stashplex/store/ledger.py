@@ -1,0 +1,302 @@
+"""The ledger: one row per scene and Plex server, and the moves between its states.
+
+`domain.entry` decides where an entry goes, this module makes it durable; each public method is one short transaction
+(`mark` is one per chunk). It knows no clock, no server and no retry rule.
+Invariant: an entry has at most one valid lease, and only the holder of its token settles it.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import Connection
+
+from stashplex.domain.entry import Entry, EntryId, PlexId, Priority, State, Transition, expired
+from stashplex.domain.journal import JournalEvent, JournalRow
+from stashplex.domain.link import Link
+from stashplex.domain.scene import SceneId
+from stashplex.store import journal, statements
+from stashplex.store.database import Database
+from stashplex.store.schema import from_micros, render_base, to_micros
+
+MARK_CHUNK = 5_000
+"""Scenes marked in one transaction: some 50 ms, so that nobody else waits long."""
+
+KNOWN_CHUNK = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """An entry handed out, with the items it was linked to when it was last settled."""
+
+    entry: Entry
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a pass over one leased entry ended.
+
+    Shape: `generation` is that of the entry as it was leased; `links` replaces all of them, None leaves them.
+    """
+
+    entry_id: EntryId
+    generation: int
+    transition: Transition
+    links: tuple[Link, ...] | None = None
+    journal: tuple[JournalRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many entries of one Plex server stand where. `due` and `waiting` are the two parts of `pending`."""
+
+    pending: int
+    leased: int
+    synced: int
+    dead: int
+    due: int
+    waiting: int
+
+
+class Ledger:
+    """The durable entries of all Plex servers. Every method raises StoreError when the database cannot be used."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def plex_id(self, machine_identifier: str, name: str) -> PlexId:
+        """Return the id of a Plex server, which is new or known by its machine identifier; its name follows."""
+        with self._database.read() as connection:
+            known = connection.execute(statements.FIND_PLEX, {"machine_identifier": machine_identifier}).one_or_none()
+        if known is not None and known.name == name:
+            return PlexId(known.id)
+        with self._database.write() as connection:
+            identity = {"machine_identifier": machine_identifier, "name": name}
+            return PlexId(connection.execute(statements.ADD_PLEX, identity).scalar_one())
+
+    def mark(
+        self,
+        plex_id: PlexId,
+        scene_ids: Iterable[SceneId],
+        *,
+        now: datetime,
+        priority: Priority = Priority.BULK,
+        due_at: datetime | None = None,
+    ) -> int:
+        """Say that scenes may differ, and return how many marks were made. Idempotent; all are durable on return.
+
+        An entry that waits becomes due at `due_at` (or now) unless it is due earlier, and keeps its retry count; a
+        settled or dead one starts afresh; a leased one is worked on again after its lease.
+        Shape: any number of ids, read as needed; chunks are separate transactions.
+        """
+        due_micros = to_micros(due_at or now)
+        ids = iter(scene_ids)
+        marked = 0
+        while chunk := [
+            {"plex_id": plex_id, "scene_id": scene_id, "priority": priority.value, "due_at": due_micros}
+            for scene_id in islice(ids, MARK_CHUNK)
+        ]:
+            with self._database.write() as connection:
+                connection.execute(statements.MARK, chunk)
+            marked += len(chunk)
+        return marked
+
+    def lease(
+        self, plex_id: PlexId, *, owner: str, token: str, limit: int, now: datetime, until: datetime
+    ) -> tuple[Leased, ...]:
+        """Hand out up to `limit` due entries until a time, those of higher priority first, then those due first.
+
+        An entry whose lease ran out is due too: that costs it an attempt, and beyond its limit it is buried instead
+        (`domain.entry.expired`). `token` is unique to this call.
+        """
+        handed: list[Entry] = []
+        question = {"plex_id": plex_id, "now": to_micros(now)}
+        with self._database.write() as connection:
+            while len(handed) < limit:
+                rows = connection.execute(statements.DUE, {**question, "limit": limit - len(handed)}).all()
+                found = [_rescued(statements.entry_of(row), now) for row in rows]
+                _bury(connection, [entry for entry in found if entry.state is State.DEAD], now)
+                alive = [
+                    replace(entry, state=State.LEASED, due_at=until) for entry in found if entry.state is not State.DEAD
+                ]
+                if alive:
+                    connection.execute(statements.LEASE, [_lease(entry, owner, token) for entry in alive])
+                handed.extend(alive)
+                if len(alive) == len(rows):
+                    break
+            links = _links(connection, [entry.id for entry in handed])
+        return tuple(Leased(entry, links.get(entry.id, ())) for entry in handed)
+
+    def settle(self, token: str, settlements: Sequence[Settlement], now: datetime) -> int:
+        """Move leased entries on, with their links and their journal, all together; return how many were moved.
+
+        An entry that no longer carries `token` is left alone, with its links and without a journal row. One that
+        was marked during its lease becomes pending and due at once, whatever its transition says.
+        Shape: at most one settlement per entry.
+        """
+        with self._database.write() as connection:
+            question = {"entry_ids": [one.entry_id for one in settlements], "token": token}
+            held = {row.id: row.generation for row in connection.execute(statements.HELD, question)}
+            ours = [one for one in settlements if one.entry_id in held]
+            if ours:
+                connection.execute(statements.SETTLE, [_settle(one, held[one.entry_id], token, now) for one in ours])
+                _replace_links(connection, ours)
+                journal.append(connection, ((one.entry_id, row) for one in ours for row in one.journal))
+        return len(ours)
+
+    def release(self, token: str, now: datetime) -> int:
+        """Hand back what is still leased under `token`, due at once, no attempt spent; return how many."""
+        with self._database.write() as connection:
+            return connection.execute(statements.RELEASE, {"token": token, "now": to_micros(now)}).rowcount
+
+    def next_due_at(self, plex_id: PlexId) -> datetime | None:
+        """Return when there is something to lease next (maybe in the past), None when nothing is open."""
+        with self._database.read() as connection:
+            found: Sequence[int | None] = (
+                connection.execute(statements.NEXT_DUE_AT, {"plex_id": plex_id}).scalars().all()
+            )
+        earliest = min((due for due in found if due is not None), default=None)
+        return None if earliest is None else from_micros(earliest)
+
+    def counts(self, plex_id: PlexId, *, now: datetime) -> Counts:
+        """Return how many entries stand where, counted in indexes alone."""
+        with self._database.read() as connection:
+            row = connection.execute(statements.COUNTS, {"plex_id": plex_id, "now": to_micros(now)}).one()
+        pending = row.open_entries - row.leased
+        due = row.due - row.expired
+        return Counts(
+            pending=pending,
+            leased=row.leased,
+            synced=row.all_entries - row.open_entries - row.dead,
+            dead=row.dead,
+            due=due,
+            waiting=pending - due,
+        )
+
+    def find(self, plex_id: PlexId, scene_id: SceneId) -> Entry | None:
+        """Return the entry of a scene."""
+        with self._database.read() as connection:
+            row = connection.execute(statements.FIND, {"plex_id": plex_id, "scene_id": scene_id}).one_or_none()
+        return None if row is None else statements.entry_of(row)
+
+    def links_of(self, entry_id: EntryId) -> tuple[Link, ...]:
+        """Return the links of an entry, in the order in which they were settled."""
+        with self._database.read() as connection:
+            return _links(connection, [entry_id]).get(entry_id, ())
+
+    def scenes_known(self, plex_id: PlexId, scene_ids: Collection[SceneId]) -> frozenset[SceneId]:
+        """Return those of the scenes that have an entry. Shape: some thousands at a time."""
+        known: set[SceneId] = set()
+        ids = iter(scene_ids)
+        with self._database.read() as connection:
+            while chunk := list(islice(ids, KNOWN_CHUNK)):
+                question = {"plex_id": plex_id, "scene_ids": chunk}
+                known.update(SceneId(scene_id) for (scene_id,) in connection.execute(statements.KNOWN, question))
+        return frozenset(known)
+
+    def list_entries(
+        self, plex_id: PlexId, *, state: State | None = None, after_id: int = 0, limit: int = 100
+    ) -> tuple[Entry, ...]:
+        """Return one page of entries by id; the next page starts after the last id of this one."""
+        question = {"plex_id": plex_id, "after_id": after_id, "limit": limit}
+        with self._database.read() as connection:
+            return tuple(map(statements.entry_of, connection.execute(statements.PAGES[state], question)))
+
+    def iter_entries(
+        self, plex_id: PlexId, *, state: State | None = None, after_id: int = 0, limit: int = 1_000
+    ) -> Iterator[Entry]:
+        """Yield all entries by id, `limit` per read; no snapshot stays open between the reads."""
+        while page := self.list_entries(plex_id, state=state, after_id=after_id, limit=limit):
+            yield from page
+            after_id = page[-1].id
+
+    def count_links(self, plex_id: PlexId) -> int:
+        """Return how many items are linked."""
+        with self._database.read() as connection:
+            return connection.execute(statements.COUNT_LINKS, {"plex_id": plex_id}).scalar_one()
+
+
+def _rescued(entry: Entry, now: datetime) -> Entry:
+    """Return a due entry as it may be handed out, or DEAD when its last lease was one too many."""
+    if entry.state is not State.LEASED:
+        return entry
+    transition = expired(entry, now)
+    return replace(
+        entry,
+        state=transition.state,
+        due_at=transition.due_at,
+        retry_count=transition.retry_count,
+        last_error_type=transition.last_error_type,
+        last_error=transition.last_error,
+        first_failed_at=transition.first_failed_at,
+    )
+
+
+def _bury(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
+    """Bury entries whose lease ran out too often. A mark made during the last of these leases is buried with them."""
+    if not entries:
+        return
+    buried = [{**_columns(entry), "new_settled": entry.generation, "entry_id": entry.id} for entry in entries]
+    connection.execute(statements.BURY, buried)
+    rows = ((entry.id, JournalRow(now, JournalEvent.ENTRY_BURIED, detail=entry.last_error)) for entry in entries)
+    journal.append(connection, rows)
+
+
+def _lease(entry: Entry, owner: str, token: str) -> Mapping[str, object]:
+    return {**_columns(entry), "entry_id": entry.id, "new_owner": owner, "new_token": token}
+
+
+def _settle(one: Settlement, generation: int, token: str, now: datetime) -> Mapping[str, object]:
+    """Return the row after a settlement. `generation` is that of the row now."""
+    transition = one.transition
+    is_done = transition.state is not State.PENDING
+    if generation != one.generation:
+        transition = Transition(State.PENDING, now, 0, None, None, None) if is_done else replace(transition, due_at=now)
+    return {
+        **_columns(transition),
+        "new_settled": one.generation if is_done else None,
+        "entry_id": one.entry_id,
+        "token": token,
+    }
+
+
+def _columns(row: Entry | Transition) -> dict[str, object]:
+    return {
+        "new_state": row.state.value,
+        "new_due_at": None if row.due_at is None else to_micros(row.due_at),
+        "new_retry_count": row.retry_count,
+        "new_error_type": row.last_error_type,
+        "new_error": row.last_error,
+        "new_first_failed_at": None if row.first_failed_at is None else to_micros(row.first_failed_at),
+    }
+
+
+def _links(connection: Connection, entry_ids: Sequence[EntryId]) -> Mapping[EntryId, tuple[Link, ...]]:
+    links: dict[EntryId, tuple[Link, ...]] = {}
+    if entry_ids:
+        for row in connection.execute(statements.LINKS, {"entry_ids": entry_ids}):
+            entry_id = EntryId(row.entry_id)
+            links[entry_id] = (*links.get(entry_id, ()), statements.link_of(row))
+    return links
+
+
+def _replace_links(connection: Connection, settlements: Sequence[Settlement]) -> None:
+    replaced = [(one.entry_id, one.links) for one in settlements if one.links is not None]
+    if replaced:
+        connection.execute(statements.FORGET_LINKS, [{"of_entry": entry_id} for entry_id, _ in replaced])
+    added = [
+        {
+            "entry_id": entry_id,
+            "rating_key": link.rating_key,
+            "section": link.section,
+            "evidence": link.evidence.value,
+            "file": link.file,
+            "base": render_base(link.base),
+        }
+        for entry_id, links in replaced
+        for link in links
+    ]
+    if added:
+        connection.execute(statements.ADD_LINK, added)

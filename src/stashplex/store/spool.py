@@ -1,0 +1,74 @@
+"""The spool: events on disk, one file each, between whoever saw them and the ledger.
+
+Format: a directory; `<microseconds since the epoch, 16 digits>-<anything unique>.json` holds one JSON object with
+`type` (text), `id` (number), `at` (text, ISO 8601) and `fields` (list of text). Names that start with a dot are being
+written. It uses the standard library alone, as another program writes the same format; it never looks inside a file.
+Invariant: a file that has its final name is whole and durable, and stays until somebody discards it.
+"""
+
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SUFFIX = ".json"
+_ASIDE = "aside"
+
+
+def append(directory: Path, event: bytes, *, now: datetime) -> Path:
+    """Write one event durably and return its file. The directory is made where needed.
+
+    Raises: OSError when it cannot be written; then no file with a final name is left.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    micros = (now - _EPOCH) // timedelta(microseconds=1)
+    final = directory / f"{micros:016d}-{secrets.token_hex(8)}{_SUFFIX}"
+    temporary = final.with_name(f".{final.name}")
+    try:
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(event)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(final)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(directory)
+    return final
+
+
+def iter_ready(directory: Path) -> Iterator[Path]:
+    """Yield the files that are whole, oldest first. A directory that is not there holds none."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return
+    for name in sorted(names):
+        if name.endswith(_SUFFIX) and not name.startswith("."):
+            yield directory / name
+
+
+def discard(path: Path) -> None:
+    """Remove a file whose mark is durable. Removing it twice is the same."""
+    path.unlink(missing_ok=True)
+
+
+def set_aside(path: Path, reason: str) -> Path:
+    """Move a file that cannot be understood to `aside/`, with the reason beside it; return where it is now."""
+    folder = path.parent / _ASIDE
+    folder.mkdir(exist_ok=True, mode=0o700)
+    folder.joinpath(f"{path.name}.reason").write_text(f"{reason}\n", encoding="utf-8")
+    return path.replace(folder / path.name)
+
+
+def _sync(directory: Path) -> None:
+    """Make a rename durable, where a directory can be opened (not on Windows)."""
+    if os.name == "posix":
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -50,24 +50,24 @@ class Peer:
         """The server's name for messages."""
         return self.server.value.capitalize()
 
-    async def send(self, transport: Transport, request: Request) -> Response:
+    async def send(self, transport: Transport, request: Request, *, is_write: bool = False) -> Response:
         """Return the answer, whatever its status. Raises: ServerUnreachable, ConfigError (unusable address)."""
         try:
             return await transport.send(request)
         except TransportFailed as failure:
-            raise self._translated(failure, request) from failure
+            raise self._translated(failure, is_write=is_write) from failure
 
-    def _translated(self, failure: TransportFailed, request: Request) -> StashplexError:
+    def _translated(self, failure: TransportFailed, *, is_write: bool) -> StashplexError:
         if failure.fault is Fault.INVALID_URL:
             return ConfigError(f"{self.name}: {failure}.", hint=f"Correct {self.url_setting}.")
         return ServerUnreachable(
             self.server,
             f"{self.name} cannot be reached at {self.base_url}: {failure}.",
             hint=f"Start {self.name}, or correct {self.url_setting}.",
-            may_have_applied=failure.may_have_applied and request.method != "GET",
+            may_have_applied=is_write and failure.may_have_applied,
         )
 
-    def require_served(self, response: Response, *, method: str = "GET") -> None:
+    def require_served(self, response: Response, *, is_write: bool = False) -> None:
         """Raise if the status concerns the whole server: refused, busy, down, or moved elsewhere.
 
         Raises: ServerRefused (401, 403), ServerBusy (429, 503 with Retry-After), ServerUnreachable (408, other 5xx,
@@ -85,7 +85,7 @@ class Peer:
                 f"{self.name} cannot answer now ({status}{_maintenance(response)}).",
                 hint=f"Wait for {self.name}; if this lasts, look at its log.",
                 retry_after_s=wait_s,
-                may_have_applied=method != "GET" and status in {408, 500, 502, 504},
+                may_have_applied=is_write and status in {408, 500, 502, 504},
             )
         if 300 <= status < 400 and status != 304:
             raise ServerUnreachable(

@@ -141,11 +141,10 @@ class PlexClient:
 
         Raises: PlexNotFound, PlexTemporaryError (also for a 500: this image is too much for Plex, or there were many).
         """
-        self.requests += 1
         self.uploads += 1
         headers = self._authorized | {"Content-Type": image_type(body) or "application/octet-stream"}
         url = self._url(f"/library/metadata/{rating_key}/posters")
-        response = await self._peer.send(self._transport, Request("POST", url, headers, body))
+        response = await self._send(Request("POST", url, headers, body))
         self._require_taken(response, f"a poster of {len(body)} bytes for item {rating_key}", is_500_the_items=True)
 
     async def select_poster(self, rating_key: RatingKey, candidate_key: str) -> None:
@@ -202,7 +201,7 @@ class PlexClient:
 
     async def _send(self, request: Request) -> Response:
         self.requests += 1
-        return await self._peer.send(self._transport, request)
+        return await self._peer.send(self._transport, request, is_write=request.method != "GET")
 
     @property
     def _authorized(self) -> dict[str, str]:
@@ -228,7 +227,7 @@ class PlexClient:
         """
         if is_500_the_items and response.status == 500:
             raise PlexTemporaryError(f"Plex failed on {what} (500).", hint="Look at Plex's log for this item.")
-        self._peer.require_served(response, method="PUT")
+        self._peer.require_served(response, is_write=True)
         if response.status == 404:
             raise PlexNotFound(f"Plex does not know {what} (404).", hint="Let Plex scan the file, or empty its trash.")
         if response.status == 400:

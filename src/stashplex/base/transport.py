@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 import aiohttp
+import anyio
 from typing_extensions import override
 from yarl import URL
 
@@ -23,8 +24,8 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,10 @@ class HttpTransport(Transport):
             raise TransportFailed(Fault.TIMEOUT_BEFORE_SEND, "no connection in time") from error
         except TimeoutError as error:
             raise TransportFailed(Fault.TIMEOUT_AFTER_SEND, "no answer in time") from error
+        except aiohttp.ClientConnectorError as error:  # before ValueError: a refused certificate is both
+            raise TransportFailed(Fault.CONNECT, _reason(error)) from error
         except (aiohttp.InvalidURL, ValueError) as error:
             raise TransportFailed(Fault.INVALID_URL, "not a usable address") from error
-        except aiohttp.ClientConnectorError as error:
-            raise TransportFailed(Fault.CONNECT, _reason(error)) from error
         except aiohttp.ClientError as error:
             raise TransportFailed(Fault.BROKEN, f"the connection broke ({type(error).__name__})") from error
         except OSError as error:
@@ -128,3 +129,20 @@ def _client_timeout(timeouts: Timeouts, *, total_s: float | None) -> aiohttp.Cli
 def _reason(error: aiohttp.ClientConnectorError) -> str:
     """Return why a connection could not be made, without the address (it may hold a secret)."""
     return (error.os_error.strerror or type(error.os_error).__name__).lower()
+
+
+class LimitedTransport(Transport):
+    """Bounds how many reads and writes are under way at once, whoever sends them.
+
+    Waiting here is not bounded by a timeout: a slow server makes the queue long, it does not make requests fail.
+    """
+
+    def __init__(self, inner: Transport, *, reads: anyio.CapacityLimiter, writes: anyio.CapacityLimiter) -> None:
+        self._inner = inner
+        self._reads = reads
+        self._writes = writes
+
+    @override
+    async def send(self, request: Request) -> Response:
+        async with self._reads if request.method == "GET" else self._writes:
+            return await self._inner.send(request)

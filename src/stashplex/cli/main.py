@@ -1,11 +1,23 @@
-"""The command line: what people type. Commands live in the modules beside this one."""
+"""The command line: what people type. Each command lives in a module beside this one."""
 
 import click
 
+from stashplex.cli.demo import demo
+from stashplex.cli.plan import plan
+from stashplex.cli.show import status, why
+from stashplex.cli.sync import sync
 from stashplex.version import __version__
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="stashplex")
 def main() -> None:
-    """Keep a Plex library in step with a Stash library."""
+    """Keep a Plex library in step with a Stash library.
+
+    Exit codes: 0 everything is in step, 1 some scenes wait or need a person, 2 a setting or a file is wrong, 3 a
+    server cannot be used.
+    """
+
+
+for command in (sync, plan, status, why, demo):
+    main.add_command(command)

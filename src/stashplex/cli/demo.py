@@ -1,0 +1,8 @@
+"""`stashplex demo`: placeholder until the world is served."""
+
+import click
+
+
+@click.command()
+def demo() -> None:
+    """Show it."""

@@ -1,0 +1,122 @@
+"""How a command starts and ends: settings, logging, messages, exit codes.
+
+Standard output belongs to results; everything else goes to standard error. The exit codes are part of the contract that
+scripts rely on (docs/reference/commands.md).
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Coroutine
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import anyio
+import click
+import msgspec
+from rich.console import Console
+
+from stashplex.base import config, log
+from stashplex.base.config import Settings
+from stashplex.base.errors import ConfigError, ServerError, SideEmpty, StashplexError, StoreError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
+results = Console(highlight=False, soft_wrap=True)
+
+
+class Exit(IntEnum):
+    """What the exit code says."""
+
+    OK = 0
+    UNFINISHED = 1
+    CONFIG = 2
+    SERVER = 3
+    INTERRUPTED = 130
+
+
+def common_options(command: Callable[P, T]) -> Callable[P, T]:
+    """Add the options that every command has: `--config`, `--json`, `--verbose`."""
+    options = [
+        click.option("--config", "config_file", type=click.Path(path_type=Path), help="Settings file (TOML)."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
+        click.option("--verbose", "-v", is_flag=True, help="Say what happens to each scene."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def load_settings(config_file: Path | None, *, verbose: bool) -> Settings:
+    """Return the settings and set logging up with their secrets masked. Raises: ConfigError."""
+    settings = config.load(config_file)
+    secrets = (settings.stash_api_key.get_secret_value(), settings.plex_token.get_secret_value())
+    log.configure(is_verbose=verbose, secrets=secrets)
+    return settings
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a command's coroutine. An error inside a group of tasks comes out alone."""
+    try:
+        return anyio.run(main)
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def print_json(value: object) -> None:
+    """Print one object on standard output."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def reports_errors(command: Callable[P, T]) -> Callable[P, T]:
+    """Turn errors into a message with a hint and the right exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except StashplexError as error:
+            fail(error)
+        except KeyboardInterrupt:
+            messages.print("Stopped. Nothing is lost: the next run continues where this one was.", style="yellow")
+            sys.exit(Exit.INTERRUPTED)
+
+    return wrapped
+
+
+def fail(error: StashplexError) -> NoReturn:
+    """Say what is wrong and what to do, and end with the right exit code."""
+    messages.print(f"stashplex: {error}", style="red", markup=False)
+    if error.hint:
+        messages.print(f"  hint: {error.hint}", markup=False)
+    sys.exit(exit_code(error))
+
+
+def exit_code(error: StashplexError) -> Exit:
+    """Return the exit code of an error that ends a command."""
+    match error:
+        case ConfigError() | StoreError():
+            return Exit.CONFIG
+        case ServerError() | SideEmpty():
+            return Exit.SERVER
+        case _:
+            return Exit.UNFINISHED
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error that people should hear of: ours before others, an interruption before everything."""
+    leaves = _leaves(group)
+    for kind in (KeyboardInterrupt, StashplexError):
+        for leaf in leaves:
+            if isinstance(leaf, kind):
+                return leaf
+    return leaves[0]
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves

@@ -1,0 +1,177 @@
+"""`stashplex sync`: mark, work until nothing is due, report.
+
+What it prints as JSON is a contract that scripts rely on (tests/unit/cli/test_contract.py).
+"""
+
+import sys
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from stashplex.app import App, open_app
+from stashplex.base.config import Settings
+from stashplex.base.errors import ServerError
+from stashplex.cli.progress import Steps, steps
+from stashplex.cli.run import (
+    Exit,
+    common_options,
+    exit_code,
+    load_settings,
+    messages,
+    print_json,
+    reports_errors,
+    results,
+    run,
+)
+from stashplex.cli.scope import Period, SceneList, Scope
+from stashplex.domain.scene import SceneId
+from stashplex.engine.target import Target
+from stashplex.engine.worker import PassReport
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What `sync --json` prints. Shape: `scenes` = `synced` + `unchanged` + `waiting` + `dead`. Units: seconds."""
+
+    scenes: int = 0
+    synced: int = 0
+    unchanged: int = 0
+    waiting: int = 0
+    dead: int = 0
+    writes: int = 0
+    uploads: int = 0
+    plex_requests: int = 0
+    stash_requests: int = 0
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """A report and, when a server failed until the end, its failure."""
+
+    report: SyncReport
+    server_error: ServerError | None
+
+
+@click.command()
+@click.option("--scene", "scene_ids", type=SceneList(), default=(), help="Only these scenes, such as 1,2,3.")
+@click.option("--since", type=Period(), help="Only scenes that Stash changed within this time, such as 24h or 7d.")
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(0, 86_400),
+    default=60.0,
+    show_default=True,
+    help="How long to wait, in seconds and in all, for entries that are tried again soon.",
+)
+@common_options
+@reports_errors
+def sync(
+    scene_ids: tuple[SceneId, ...],
+    since: timedelta | None,
+    wait_s: float,
+    config_file: Path | None,
+    *,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Bring Plex in step with Stash."""
+    if scene_ids and since:
+        raise click.UsageError("Give --scene or --since, not both.")
+    settings = load_settings(config_file, verbose=verbose)
+    result = run(lambda: sync_once(settings, Scope(scene_ids, since), wait_s))
+    if as_json:
+        print_json(asdict(result.report))
+    else:
+        print_report(result.report)
+    if result.server_error is not None:
+        messages.print(f"stashplex: {result.server_error}", style="red", markup=False)
+        messages.print(f"  hint: {result.server_error.hint or 'Run it again later; nothing is lost.'}", markup=False)
+        sys.exit(exit_code(result.server_error))
+    if result.report.waiting or result.report.dead:
+        sys.exit(Exit.UNFINISHED)
+
+
+async def sync_once(settings: Settings, scope: Scope, wait_s: float) -> SyncResult:
+    """Run one bounded sync. Raises: ConfigError, StoreError, ServerError, SideEmpty."""
+    async with open_app(settings) as app:
+        with steps(messages, is_shown=messages.is_terminal) as shown:
+            return await sync_app(app, scope, wait_s, shown)
+
+
+async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps) -> SyncResult:
+    """Run one bounded sync with an open app."""
+    started_s = app.clock.monotonic_s()
+    target = await app.connect()
+    tally = _Tally(shown)
+    crawler = app.crawler(target)
+    scheduler = app.scheduler(target, crawler, tally.count)
+    if scope.is_all:
+        await crawler.refresh(lambda seen, total: shown.show("Listing Plex", seen, total))
+    tally.scenes = await _mark(app, target, scope, shown)
+    tally.show()
+    run_report = await scheduler.run_until_idle(wait_s)
+    counts = app.store.ledger.counts(target.plex_id, now=app.clock.now())
+    rest = max(0, tally.scenes - tally.report.synced - tally.report.unchanged - tally.report.dead)
+    report = replace(
+        tally.report,
+        scenes=tally.scenes,
+        waiting=min(rest, counts.pending + counts.leased),
+        writes=app.plex.writes,
+        uploads=app.plex.uploads,
+        plex_requests=app.plex.requests,
+        stash_requests=app.stash.requests,
+        duration_s=round(app.clock.monotonic_s() - started_s, 3),
+    )
+    return SyncResult(report, run_report.server_error)
+
+
+async def _mark(app: App, target: Target, scope: Scope, shown: Steps) -> int:
+    intake = app.intake(target)
+    if scope.scene_ids:
+        return await intake.mark_scenes(scope.scene_ids)
+    if scope.since is not None:
+        return await intake.mark_since(scope.since, lambda seen: shown.show("Listing Stash", seen, None))
+    return await intake.mark_all(lambda seen: shown.show("Listing Stash", seen, None))
+
+
+class _Tally:
+    """Adds up the passes of a run."""
+
+    def __init__(self, shown: Steps) -> None:
+        self._shown = shown
+        self.scenes = 0
+        self.report = SyncReport()
+
+    def count(self, report: PassReport) -> None:
+        """Add one pass."""
+        self.report = replace(
+            self.report,
+            synced=self.report.synced + report.written,
+            unchanged=self.report.unchanged + report.unchanged,
+            dead=self.report.dead + report.dead,
+        )
+        self.show()
+
+    def show(self) -> None:
+        """Show how far the run is."""
+        done = self.report.synced + self.report.unchanged + self.report.dead
+        self._shown.show("Syncing", done, max(self.scenes, done))
+
+
+def print_report(report: SyncReport) -> None:
+    """Print a report for people."""
+    results.print(
+        f"{report.scenes:,} scenes in {report.duration_s:,.1f} s: "
+        f"{report.synced:,} synced, {report.unchanged:,} unchanged, {report.waiting:,} waiting, {report.dead:,} dead"
+    )
+    results.print(
+        f"{report.writes:,} edits, {report.uploads:,} posters, "
+        f"{report.plex_requests:,} requests to Plex, {report.stash_requests:,} to Stash"
+    )
+    if report.waiting:
+        results.print("Some scenes wait, mostly for Plex to scan their files: stashplex status tells more.")
+    if report.dead:
+        results.print("Some scenes need a person: stashplex why SCENE tells the reason.")

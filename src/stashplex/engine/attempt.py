@@ -1,0 +1,34 @@
+"""One step for one entry, whatever it raises: the only broad `except` of the program.
+
+Callers turn the failure into an outcome (`domain/outcome.outcome_of`); nothing is logged and forgotten here.
+The invariant: one entry's failure, a bug included, never stops the others.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """The step ended with a value."""
+
+    value: T
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step ended with an error."""
+
+    error: Exception
+
+
+async def attempt(step: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Done[T] | Failed:
+    """Return what a step gave or raised. Cancellation passes through."""
+    try:
+        return Done(await step(*args, **kwargs))
+    except Exception as error:  # noqa: BLE001 - the one broad except: a bug costs an attempt, not the run
+        return Failed(error)

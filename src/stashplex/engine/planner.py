@@ -1,0 +1,155 @@
+"""Finds out, for a batch of scenes, what would have to be written: one read of Stash, one of Plex.
+
+Used by the worker before it writes and by `stashplex plan`, which writes nothing. It never sends an edit.
+The invariant: a plan rests on an item that was just read and that shows the file by which it was matched.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from stashplex.base.errors import PlexNotFound
+from stashplex.domain.item import Item, RatingKey
+from stashplex.domain.link import Link
+from stashplex.domain.mapping import MappingOptions, desired
+from stashplex.domain.matching import Match, is_still_matched, match, wanted_names, wanted_paths
+from stashplex.domain.pathmap import PathMap
+from stashplex.domain.plan import Plan, plan
+from stashplex.domain.scene import Scene, SceneId
+from stashplex.engine.attempt import Failed, attempt
+from stashplex.engine.crawl import Crawler
+from stashplex.engine.target import Target
+from stashplex.plex.client import PlexClient
+from stashplex.plex.edit import fit, fit_texts
+from stashplex.stash.client import StashClient
+from stashplex.store.index import PlexIndex
+
+READ_BATCH = 100
+"""Items per read. Source: plex-wire.md 3, 50 to 100 ids per call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPlan:
+    """One item of a scene: how it was matched, what it shows, what must be written, what we wrote before."""
+
+    match: Match
+    item: Item
+    plan: Plan
+    link: Link | None
+
+
+@dataclass(frozen=True, slots=True)
+class SceneGone:
+    """Stash does not have the scene any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenePlan:
+    """What must be written for one scene. Shape: at least one item."""
+
+    scene: Scene
+    items: tuple[ItemPlan, ...]
+
+
+Planned = ScenePlan | SceneGone | Failed
+
+
+class Planner:
+    """Plans batches of up to 100 scenes against one Plex server."""
+
+    def __init__(
+        self,
+        *,
+        stash: StashClient,
+        plex: PlexClient,
+        index: PlexIndex,
+        crawler: Crawler,
+        target: Target,
+        path_map: PathMap,
+        options: MappingOptions,
+    ) -> None:
+        self._stash = stash
+        self._plex = plex
+        self._index = index
+        self._crawler = crawler
+        self._target = target
+        self._path_map = path_map
+        self._options = options
+
+    async def plan(
+        self, scene_ids: Sequence[SceneId], links: Mapping[SceneId, tuple[Link, ...]]
+    ) -> dict[SceneId, Planned]:
+        """Return what must be written for each of these scenes. Raises: ServerError."""
+        scenes = await self._stash.scenes(scene_ids)
+        matches = await self._matched(tuple(scenes.values()))
+        wanted = [found.rating_key for result in matches.values() if isinstance(result, tuple) for found in result]
+        items = await self.read(wanted)
+        planned: dict[SceneId, Planned] = {}
+        for scene_id in scene_ids:
+            scene = scenes.get(scene_id)
+            if scene is None:
+                planned[scene_id] = SceneGone()
+                continue
+            result = matches[scene_id]
+            if isinstance(result, Failed):
+                planned[scene_id] = result
+                continue
+            outcome = await attempt(self._planned, scene, result, items, links.get(scene_id, ()))
+            planned[scene_id] = outcome if isinstance(outcome, Failed) else outcome.value
+        return planned
+
+    async def read(self, rating_keys: Collection[RatingKey]) -> dict[RatingKey, Item]:
+        """Return the items with these keys as Plex shows them now; those that are gone are missing."""
+        keys = list(dict.fromkeys(rating_keys))
+        items: dict[RatingKey, Item] = {}
+        for start in range(0, len(keys), READ_BATCH):
+            items |= await self._plex.items(keys[start : start + READ_BATCH])
+        return items
+
+    async def _matched(self, scenes: Sequence[Scene]) -> dict[SceneId, tuple[Match, ...] | Failed]:
+        """Match a batch; when Plex seems to lack a file, look once more after the index was refreshed."""
+        matches = await self._match_all(scenes)
+        missing = [scene for scene in scenes if _is_missing(matches[scene.id])]
+        if missing and await self._crawler.refresh_once():
+            matches |= await self._match_all(missing)
+        return matches
+
+    async def _match_all(self, scenes: Sequence[Scene]) -> dict[SceneId, tuple[Match, ...] | Failed]:
+        plex_id, sections = self._target.plex_id, [section.key for section in self._target.sections]
+        paths = set().union(*(wanted_paths(scene, self._path_map) for scene in scenes))
+        names = set().union(*(wanted_names(scene) for scene in scenes))
+        by_path = self._index.find_by_path(plex_id, sections, paths)
+        by_name = self._index.find_by_name(plex_id, sections, names)
+
+        async def matched(scene: Scene) -> tuple[Match, ...]:
+            return match(scene, path_map=self._path_map, by_path=by_path, by_name=by_name)
+
+        results = {scene.id: await attempt(matched, scene) for scene in scenes}
+        return {
+            scene_id: result if isinstance(result, Failed) else result.value for scene_id, result in results.items()
+        }
+
+    async def _planned(
+        self,
+        scene: Scene,
+        matches: Sequence[Match],
+        items: Mapping[RatingKey, Item],
+        links: Sequence[Link],
+    ) -> ScenePlan:
+        by_key = {link.rating_key: link for link in links}
+        document = fit_texts(desired(scene, self._options))
+        plans: list[ItemPlan] = []
+        for found in matches:
+            item = items.get(found.rating_key)
+            if item is None or not is_still_matched(found, item):
+                raise PlexNotFound(
+                    f"Item {found.rating_key} does not show {found.file} any more.",
+                    hint="Nothing to do: it is looked up again with the next try.",
+                )
+            link = by_key.get(found.rating_key)
+            fitted = fit(plan(item, document, link.base if link else None))
+            plans.append(ItemPlan(found, item, fitted, link))
+        return ScenePlan(scene, tuple(plans))
+
+
+def _is_missing(result: tuple[Match, ...] | Failed) -> bool:
+    return isinstance(result, Failed) and isinstance(result.error, PlexNotFound)

@@ -1,0 +1,49 @@
+"""The poster of one item: fetched from Stash only when it may have changed, uploaded only when Plex lacks the bytes.
+
+Compares stamps first (no request), then the ETag (a conditional request), then the SHA-1 of the bytes. A cover that
+Stash does not have is left alone in Plex. The invariant: an unchanged cover causes no upload and no request to Plex.
+"""
+
+from dataclasses import dataclass, replace
+
+from stashplex.domain.document import Poster
+from stashplex.domain.item import Item
+from stashplex.plex.client import PlexClient
+from stashplex.plex.images import PosterAction, put_poster
+from stashplex.stash.client import StashClient
+from stashplex.stash.cover import NotModified, cover_stamp
+
+THUMB = "thumb"
+"""Plex's name for the poster and its lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class PosterResult:
+    """What became of the poster of one item. `poster` is what to remember; its `plex_thumb` is the one before."""
+
+    poster: Poster | None
+    is_written: bool
+
+
+async def bring_poster(
+    stash: StashClient, plex: PlexClient, cover_url: str | None, item: Item, known: Poster | None
+) -> PosterResult:
+    """Make Plex show the cover of a scene. Raises: ServerError, EntryError, EntryRejected.
+
+    An item whose poster is locked may hold an upload of ours that we forgot; only then is Plex asked what it has.
+    """
+    if cover_url is None:
+        return PosterResult(known, is_written=False)
+    stamp = cover_stamp(cover_url)
+    if known is not None and stamp and known.stash_stamp == stamp:
+        return PosterResult(known, is_written=False)
+    cover = await stash.cover(cover_url, etag=known.etag if known else None)
+    if cover is None:
+        return PosterResult(known, is_written=False)
+    if isinstance(cover, NotModified):
+        return PosterResult(known and replace(known, stash_stamp=stamp), is_written=False)
+    if known is not None and cover.sha1 == known.sha1:
+        return PosterResult(replace(known, etag=cover.etag, stash_stamp=stamp), is_written=False)
+    action = await put_poster(plex, item, cover.body, may_be_there=known is None and THUMB in item.locked)
+    poster = Poster(cover.sha1, cover.etag, stamp, item.thumb)
+    return PosterResult(poster, is_written=action is not PosterAction.PRESENT)

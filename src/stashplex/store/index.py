@@ -22,12 +22,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import Insert as Upsert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from stashplex.domain.entry import PlexId
 from stashplex.domain.item import IndexedPart, RatingKey, SectionKey
 from stashplex.domain.pathmap import name_key, path_key
+from stashplex.store.batch import Batch
 from stashplex.store.database import Database
 from stashplex.store.schema import from_micros, plex_item, section, to_micros
 
@@ -53,11 +53,13 @@ _IS_IN_SECTIONS = plex_item.c.section.in_(bindparam("sections", expanding=True))
 _IS_SECTION = (section.c.plex_id == bindparam("of_plex")) & (section.c.section == bindparam("of_section"))
 
 
-def _add() -> Upsert:
+def _add() -> Batch:
     """Add a part, or refresh one. The keys follow from the file, so that a refresh touches no index."""
-    statement = upsert(plex_item)
+    names: tuple[str, ...] = ("plex_id", "rating_key", "section", "file", "path_key", "name_key")
+    names += ("size", "duration_ms", "updated_at", "crawl")
+    statement = upsert(plex_item).values({name: bindparam(name) for name in names})
     new = statement.excluded
-    return statement.on_conflict_do_update(
+    refreshed = statement.on_conflict_do_update(
         index_elements=[plex_item.c.plex_id, plex_item.c.rating_key, plex_item.c.section, plex_item.c.file],
         set_={
             "size": new.size,
@@ -66,6 +68,7 @@ def _add() -> Upsert:
             "crawl": case((new.crawl > plex_item.c.crawl, new.crawl), else_=plex_item.c.crawl),
         },
     )
+    return Batch(refreshed)
 
 
 _BEGIN = (
@@ -130,9 +133,8 @@ class PlexIndex:
     def add_page(self, plex_id: PlexId, section_key: SectionKey, crawl: int, parts: Sequence[IndexedPart]) -> None:
         """Add or refresh the parts of one page, all together. Shape: some thousands at most."""
         rows = [_row(plex_id, part, crawl) | {"section": section_key} for part in parts]
-        if rows:
-            with self._database.write() as connection:
-                connection.execute(_ADD, rows)
+        with self._database.write() as connection:
+            _ADD.execute(connection, rows)
 
     def finish_crawl(
         self, plex_id: PlexId, section_key: SectionKey, crawl: int, content_changed_at: int, now: datetime
@@ -171,7 +173,7 @@ class PlexIndex:
                 connection.execute(_FORGET, {"plex_id": plex_id, "of_key": key})
             for part in parts:
                 begun = connection.execute(_SECTION, {"of_plex": plex_id, "of_section": part.section}).one_or_none()
-                connection.execute(_ADD, _row(plex_id, part, 0 if begun is None else begun.crawl))
+                _ADD.execute(connection, [_row(plex_id, part, 0 if begun is None else begun.crawl)])
 
     def forget(self, plex_id: PlexId, rating_key: RatingKey) -> int:
         """Remove the parts of an item that is gone; return how many there were."""

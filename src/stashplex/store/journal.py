@@ -12,13 +12,25 @@ from stashplex.domain.entry import EntryId, PlexId
 from stashplex.domain.item import RatingKey
 from stashplex.domain.journal import JournalEvent, JournalRow
 from stashplex.domain.scene import SceneId
+from stashplex.store.batch import Batch
 from stashplex.store.database import Database
 from stashplex.store.schema import entry, from_micros, journal, to_micros
 
 CLIP_CHARS = 500
 """The longest text of a row; a longer one ends with an ellipsis at this length."""
 
-_ADD = insert(journal)
+_ADD = Batch(
+    insert(journal).values(
+        entry_id=bindparam("entry_id"),
+        at=bindparam("at"),
+        event=bindparam("event"),
+        rating_key=bindparam("rating_key"),
+        field=bindparam("field"),
+        old=bindparam("old"),
+        new=bindparam("new"),
+        detail=bindparam("detail"),
+    )
+)
 _OF_SCENE = (
     select(
         journal.c.at,
@@ -58,9 +70,7 @@ class Journal:
 
 def append(connection: Connection, rows: Iterable[tuple[EntryId, JournalRow]]) -> None:
     """Write rows in the transaction of `connection`."""
-    parameters = [_parameters(entry_id, row) for entry_id, row in rows]
-    if parameters:
-        connection.execute(_ADD, parameters)
+    _ADD.execute(connection, (_parameters(entry_id, row) for entry_id, row in rows))
 
 
 def _parameters(entry_id: EntryId, row: JournalRow) -> dict[str, object]:

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from stashplex.domain.entry import Entry, EntryId, PlexId, Priority, State, Transition, expired
 from stashplex.domain.journal import JournalEvent, JournalRow
@@ -99,7 +100,7 @@ class Ledger:
             for scene_id in islice(ids, MARK_CHUNK)
         ]:
             with self._database.write() as connection:
-                connection.execute(statements.MARK, chunk)
+                statements.MARK.execute(connection, chunk)
             marked += len(chunk)
         return marked
 
@@ -116,17 +117,14 @@ class Ledger:
         with self._database.write() as connection:
             while len(handed) < limit:
                 rows = connection.execute(statements.DUE, {**question, "limit": limit - len(handed)}).all()
-                found = [_rescued(statements.entry_of(row), now) for row in rows]
-                _bury(connection, [entry for entry in found if entry.state is State.DEAD], now)
-                alive = [
-                    replace(entry, state=State.LEASED, due_at=until) for entry in found if entry.state is not State.DEAD
-                ]
-                if alive:
-                    connection.execute(statements.LEASE, [_lease(entry, owner, token) for entry in alive])
+                found = [_leased(statements.entry_of(row), now, until) for row in rows]
+                alive = [entry for entry in found if entry.state is State.LEASED]
+                statements.LEASE.execute(connection, (_lease(entry, owner, token) for entry in alive))
                 handed.extend(alive)
-                if len(alive) == len(rows):
+                if len(alive) == len(found):
                     break
-            links = _links(connection, [entry.id for entry in handed])
+                _bury(connection, [entry for entry in found if entry.state is State.DEAD], now)
+            links = _by_entry(connection.execute(statements.LINKS_LEASED, {"token": token}))
         return tuple(Leased(entry, links.get(entry.id, ())) for entry in handed)
 
     def settle(self, token: str, settlements: Sequence[Settlement], now: datetime) -> int:
@@ -137,13 +135,12 @@ class Ledger:
         Shape: at most one settlement per entry.
         """
         with self._database.write() as connection:
-            question = {"entry_ids": [one.entry_id for one in settlements], "token": token}
-            held = {row.id: row.generation for row in connection.execute(statements.HELD, question)}
+            held = {row.id: row.generation for row in connection.execute(statements.HELD, {"token": token})}
             ours = [one for one in settlements if one.entry_id in held]
-            if ours:
-                connection.execute(statements.SETTLE, [_settle(one, held[one.entry_id], token, now) for one in ours])
-                _replace_links(connection, ours)
-                journal.append(connection, ((one.entry_id, row) for one in ours for row in one.journal))
+            moves = (_settle(one, held[one.entry_id], token, now) for one in ours)
+            statements.SETTLE.execute(connection, moves)
+            _replace_links(connection, ours)
+            journal.append(connection, ((one.entry_id, row) for one in ours for row in one.journal))
         return len(ours)
 
     def release(self, token: str, now: datetime) -> int:
@@ -184,7 +181,7 @@ class Ledger:
     def links_of(self, entry_id: EntryId) -> tuple[Link, ...]:
         """Return the links of an entry, in the order in which they were settled."""
         with self._database.read() as connection:
-            return _links(connection, [entry_id]).get(entry_id, ())
+            return _by_entry(connection.execute(statements.LINKS_OF, {"entry_id": entry_id})).get(entry_id, ())
 
     def scenes_known(self, plex_id: PlexId, scene_ids: Collection[SceneId]) -> frozenset[SceneId]:
         """Return those of the scenes that have an entry. Shape: some thousands at a time."""
@@ -218,15 +215,16 @@ class Ledger:
             return connection.execute(statements.COUNT_LINKS, {"plex_id": plex_id}).scalar_one()
 
 
-def _rescued(entry: Entry, now: datetime) -> Entry:
-    """Return a due entry as it may be handed out, or DEAD when its last lease was one too many."""
+def _leased(entry: Entry, now: datetime, until: datetime) -> Entry:
+    """Return a due entry as it is handed out, or DEAD when its last lease was one too many."""
     if entry.state is not State.LEASED:
-        return entry
+        return replace(entry, state=State.LEASED, due_at=until)
     transition = expired(entry, now)
+    is_dead = transition.state is State.DEAD
     return replace(
         entry,
-        state=transition.state,
-        due_at=transition.due_at,
+        state=State.DEAD if is_dead else State.LEASED,
+        due_at=None if is_dead else until,
         retry_count=transition.retry_count,
         last_error_type=transition.last_error_type,
         last_error=transition.last_error,
@@ -236,10 +234,8 @@ def _rescued(entry: Entry, now: datetime) -> Entry:
 
 def _bury(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
     """Bury entries whose lease ran out too often. A mark made during the last of these leases is buried with them."""
-    if not entries:
-        return
-    buried = [{**_columns(entry), "new_settled": entry.generation, "entry_id": entry.id} for entry in entries]
-    connection.execute(statements.BURY, buried)
+    buried = ({**_columns(entry), "new_settled": entry.generation, "entry_id": entry.id} for entry in entries)
+    statements.BURY.execute(connection, buried)
     rows = ((entry.id, JournalRow(now, JournalEvent.ENTRY_BURIED, detail=entry.last_error)) for entry in entries)
     journal.append(connection, rows)
 
@@ -273,20 +269,18 @@ def _columns(row: Entry | Transition) -> dict[str, object]:
     }
 
 
-def _links(connection: Connection, entry_ids: Sequence[EntryId]) -> Mapping[EntryId, tuple[Link, ...]]:
+def _by_entry(rows: Iterable[Row[*tuple[Any, ...]]]) -> Mapping[EntryId, tuple[Link, ...]]:
     links: dict[EntryId, tuple[Link, ...]] = {}
-    if entry_ids:
-        for row in connection.execute(statements.LINKS, {"entry_ids": entry_ids}):
-            entry_id = EntryId(row.entry_id)
-            links[entry_id] = (*links.get(entry_id, ()), statements.link_of(row))
+    for row in rows:
+        entry_id = EntryId(row.entry_id)
+        links[entry_id] = (*links.get(entry_id, ()), statements.link_of(row))
     return links
 
 
 def _replace_links(connection: Connection, settlements: Sequence[Settlement]) -> None:
     replaced = [(one.entry_id, one.links) for one in settlements if one.links is not None]
-    if replaced:
-        connection.execute(statements.FORGET_LINKS, [{"of_entry": entry_id} for entry_id, _ in replaced])
-    added = [
+    statements.FORGET_LINKS.execute(connection, ({"of_entry": entry_id} for entry_id, _ in replaced))
+    added = (
         {
             "entry_id": entry_id,
             "rating_key": link.rating_key,
@@ -297,6 +291,5 @@ def _replace_links(connection: Connection, settlements: Sequence[Settlement]) ->
         }
         for entry_id, links in replaced
         for link in links
-    ]
-    if added:
-        connection.execute(statements.ADD_LINK, added)
+    )
+    statements.ADD_LINK.execute(connection, added)

@@ -43,10 +43,10 @@ def append(directory: Path, event: bytes, *, now: datetime) -> Path:
 def iter_ready(directory: Path) -> Iterator[Path]:
     """Yield the files that are whole, oldest first. A directory that is not there holds none."""
     try:
-        names = os.listdir(directory)
+        names = sorted(path.name for path in directory.iterdir())
     except FileNotFoundError:
         return
-    for name in sorted(names):
+    for name in names:
         if name.endswith(_SUFFIX) and not name.startswith("."):
             yield directory / name
 

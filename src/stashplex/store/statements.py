@@ -20,20 +20,22 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    null,
     select,
     union_all,
     update,
 )
-from sqlalchemy.dialects.sqlite import Insert as Upsert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from stashplex.domain.entry import Entry, EntryId, PlexId, Priority, State
 from stashplex.domain.item import RatingKey, SectionKey
 from stashplex.domain.link import Evidence, Link
 from stashplex.domain.scene import SceneId
+from stashplex.store.batch import Batch
 from stashplex.store.schema import entry, from_micros, link, parse_base, plex
 
-# A state or a column written as a literal lets SQLite see that a partial index applies.
+# Literals, not parameters: SQLite sees that a partial index applies, and a batch has no parameter that never changes.
+_PENDING: ColumnElement[str] = literal_column("'pending'")
 _LEASED: ColumnElement[str] = literal_column("'leased'")
 _DEAD: ColumnElement[str] = literal_column("'dead'")
 
@@ -61,36 +63,37 @@ ADD_PLEX = _NEW_PLEX.on_conflict_do_update(
 ).returning(plex.c.id)
 
 
-def _mark() -> Upsert:
+def _mark() -> Batch:
     """Insert, or generation + 1 (architecture, the state diagram)."""
     statement = upsert(entry).values(
         plex_id=bindparam("plex_id"),
         scene_id=bindparam("scene_id"),
-        state=State.PENDING.value,
+        state=_PENDING,
         priority=bindparam("priority"),
-        generation=1,
-        settled_generation=0,
+        generation=literal_column("1"),
+        settled_generation=literal_column("0"),
         due_at=bindparam("due_at"),
-        retry_count=0,
+        retry_count=literal_column("0"),
     )
     new = statement.excluded
     is_leased = entry.c.state == _LEASED
     is_done = entry.c.due_at.is_(None)
-    return statement.on_conflict_do_update(
+    merged = statement.on_conflict_do_update(
         index_elements=[entry.c.plex_id, entry.c.scene_id],
         set_={
-            "generation": entry.c.generation + 1,
+            "generation": entry.c.generation + literal_column("1"),
             "state": case((is_leased, entry.c.state), else_=new.state),
             "priority": case((is_done, new.priority), else_=_lesser(entry.c.priority, new.priority)),
             "due_at": case(
                 (is_done, new.due_at), (is_leased, entry.c.due_at), else_=_lesser(entry.c.due_at, new.due_at)
             ),
-            "retry_count": case((is_done, 0), else_=entry.c.retry_count),
-            "last_error_type": case((is_done, None), else_=entry.c.last_error_type),
-            "last_error": case((is_done, None), else_=entry.c.last_error),
-            "first_failed_at": case((is_done, None), else_=entry.c.first_failed_at),
+            "retry_count": case((is_done, literal_column("0")), else_=entry.c.retry_count),
+            "last_error_type": case((is_done, null()), else_=entry.c.last_error_type),
+            "last_error": case((is_done, null()), else_=entry.c.last_error),
+            "first_failed_at": case((is_done, null()), else_=entry.c.first_failed_at),
         },
     )
+    return Batch(merged)
 
 
 def _lesser(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElement[int]:
@@ -126,33 +129,42 @@ _MOVED: Mapping[str, object] = {
 _LEFT: Mapping[str, object] = {
     **_MOVED,
     "settled_generation": func.coalesce(bindparam("new_settled"), entry.c.settled_generation),
-    "lease_token": None,
-    "lease_owner": None,
+    "lease_token": null(),
+    "lease_owner": null(),
 }
 _IS_ENTRY = entry.c.id == bindparam("entry_id")
 _IS_OURS = entry.c.lease_token == bindparam("token")
 
-LEASE = (
+LEASE = Batch(
     update(entry)
     .where(_IS_ENTRY)
     .values(**_MOVED, lease_token=bindparam("new_token"), lease_owner=bindparam("new_owner"))
 )
-BURY = update(entry).where(_IS_ENTRY).values(**_LEFT)
-HELD = select(entry.c.id, entry.c.generation).where(entry.c.id.in_(bindparam("entry_ids", expanding=True)), _IS_OURS)
-SETTLE = update(entry).where(_IS_ENTRY, _IS_OURS).values(**_LEFT)
+BURY = Batch(update(entry).where(_IS_ENTRY).values(**_LEFT))
+HELD = select(entry.c.id, entry.c.generation).where(_IS_OURS)
+SETTLE = Batch(update(entry).where(_IS_ENTRY, _IS_OURS).values(**_LEFT))
 RELEASE = (
     update(entry)
     .where(_IS_OURS)
     .values(state=State.PENDING.value, due_at=bindparam("now"), lease_token=None, lease_owner=None)
 )
 
-FORGET_LINKS = delete(link).where(link.c.entry_id == bindparam("of_entry"))
-ADD_LINK = insert(link)
-LINKS = (
-    select(link.c.entry_id, link.c.rating_key, link.c.section, link.c.evidence, link.c.file, link.c.base)
-    .where(link.c.entry_id.in_(bindparam("entry_ids", expanding=True)))
-    .order_by(link.c.id)
+FORGET_LINKS = Batch(delete(link).where(link.c.entry_id == bindparam("of_entry")))
+ADD_LINK = Batch(
+    insert(link).values(
+        entry_id=bindparam("entry_id"),
+        rating_key=bindparam("rating_key"),
+        section=bindparam("section"),
+        evidence=bindparam("evidence"),
+        file=bindparam("file"),
+        base=bindparam("base"),
+    )
 )
+_LINKS = select(link.c.entry_id, link.c.rating_key, link.c.section, link.c.evidence, link.c.file, link.c.base).order_by(
+    link.c.id
+)
+LINKS_OF = _LINKS.where(link.c.entry_id == bindparam("entry_id"))
+LINKS_LEASED = _LINKS.join_from(entry, link).where(_IS_OURS)
 COUNT_LINKS = select(func.count()).select_from(link.join(entry)).where(_IS_OF_PLEX)
 
 

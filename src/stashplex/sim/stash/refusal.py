@@ -1,0 +1,15 @@
+"""What a resolver raises when Stash would answer 200 with `errors`.
+
+Not a fault of the transport: the reply is complete, only its data is null. The message is what a client sees.
+"""
+
+
+class RequestRefused(Exception):  # noqa: N818 - errors name the condition
+    """The request was understood, and is answered with an error."""
+
+
+class InternalSystemError(RequestRefused):
+    """What Stash says when it recovered from a panic: nothing useful."""
+
+    def __init__(self) -> None:
+        super().__init__("Internal system error")

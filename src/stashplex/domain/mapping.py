@@ -29,7 +29,7 @@ _BREAK = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Controls, halves of characters (no UTF-8) and what XML cannot carry. Joiners stay: emoji are made of them."""
 
-_ARTICLE = re.compile(r"\A(?:the|an|a)\s+(?=\S)", re.IGNORECASE)
+_ARTICLE = re.compile(r"\A(?:the|an|a)\s+", re.IGNORECASE)
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _EXTENSION = re.compile(r"\.[0-9A-Za-z]{1,5}$")
 _NOISE = re.compile(

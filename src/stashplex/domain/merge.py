@@ -19,8 +19,9 @@ _DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 class Merge:
     """What an item should show, and what is ours once it does.
 
-    Shape: `wanted` has exactly the fields of the desired document; `kept` names the fields where an edit by a
-    person stands against Stash; `base` also keeps what the old base says of fields that are not desired now.
+    Shape: `wanted` has exactly the fields of the desired document, and a value that Plex already shows stays in
+    Plex's spelling; `kept` names the fields where a value of Plex stands against Stash; `base` also keeps what the
+    old base says of fields that are not desired now.
     """
 
     wanted: Document

@@ -39,10 +39,10 @@ Change = TextChange | TagChange
 class Plan:
     """What to write to one item, and what is ours afterwards.
 
-    Shape: `changes` has a field at most once; `kept` names the fields where an edit by a person stands; `base` is
-    stored once the changes are verified, or at once when there are none. A field in `changes` is locked by the
-    write. A field that shows the right value but is not locked is no change: locking it would cost a request for
-    every scene of an existing library, and the next pass repairs what a refresh of Plex overwrites.
+    Shape: `changes` has a field at most once; `kept` names the fields where a value of Plex stands against Stash;
+    `base` is stored once the changes are verified, or at once when there are none. A field in `changes` is locked
+    by the write. A field that shows the right value but is not locked is no change: locking it would cost a
+    request for every scene of an existing library, and the next pass repairs what a refresh of Plex overwrites.
     """
 
     rating_key: RatingKey
@@ -109,7 +109,7 @@ def _changes(merged: Merge, observed: Document) -> tuple[Change, ...]:
     changes: list[Change] = []
     for text_field, new in merged.wanted.texts.items():
         old = observed.texts[text_field]
-        if not is_same_text(text_field, old, new):
+        if old != new:
             changes.append(TextChange(text_field, old, new))
     for tag_field, names in merged.wanted.tags.items():
         shown = observed.tags[tag_field]

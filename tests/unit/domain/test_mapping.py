@@ -38,6 +38,7 @@ def fields(document: Document) -> set[Field]:
         ("50% \"quoted\" 'x' & <b>, y;z", "50% \"quoted\" 'x' & <b>, y;z"),
         ("x" * LINE_LIMIT, "x" * LINE_LIMIT),
         ("x" * 10_000, "x" * (LINE_LIMIT - 1) + "…"),
+        ("x" * 253 + " " + "y" * 10, "x" * 253 + "…"),
         ("日" * 10_000, "日" * (LINE_LIMIT - 1) + "…"),
     ],
 )

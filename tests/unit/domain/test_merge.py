@@ -38,6 +38,7 @@ def merged_tags(desired: tuple[str, ...], observed: tuple[str, ...], base: tuple
         ("T", "T", "S", "T", False),
         ("", "S", "S", "", False),
         ("S", "P", "S\n", "P", True),
+        ("S", "S ", None, "S ", False),
     ],
 )
 def test_text(desired: str, observed: str, base: str | None, wanted: str, is_kept: bool) -> None:
@@ -67,6 +68,7 @@ def test_a_later_change_in_stash_overrules_an_edit_that_was_kept() -> None:
         (("a", "b"), ("b",), ("b",), ("a", "b"), False),
         (("a",), ("A", "x"), ("a",), ("A", "x"), False),
         (("a",), ("x", "X"), (), ("a", "x", "X"), False),
+        (("a",), ("A", "a", "x"), None, ("A", "x"), False),
         (("b", "a"), ("a", "b"), ("a", "b"), ("b", "a"), False),
         (("x,y", "100%"), ("x", "y"), ("x,y",), ("100%", "x", "y"), True),
     ],

@@ -8,7 +8,7 @@ from hypothesis import given
 from builders import an_item
 from stashplex.domain.document import Base, Document, TagField, TextField
 from stashplex.domain.item import Item, RatingKey, SectionKey
-from stashplex.domain.merge import tag_key
+from stashplex.domain.merge import merge, tag_key
 from stashplex.domain.plan import Plan, TagChange, TextChange, apply_to, not_taken, observed_document, plan
 from strategies import bases, documents, items, showing
 
@@ -108,6 +108,20 @@ def test_the_read_back_tells_what_was_not_taken(after: dict[str, object], fields
         item, Document({TITLE: "A title"}, {GENRE: ("Drama", "new")}), Base(Document(tags={GENRE: ("Old",)}))
     )
     assert not_taken(planned, dataclasses.replace(item, **after)) == fields  # type: ignore[arg-type]
+
+
+def test_what_stash_dropped_goes_even_when_nothing_comes() -> None:
+    planned = plan(an_item(genres=("Old", "mine")), Document(tags={GENRE: ()}), Base(Document(tags={GENRE: ("old",)})))
+    assert planned.changes == (TagChange(GENRE, ("Old", "mine"), ("mine",), ("Old",)),)
+
+
+@given(items(), documents(), bases())
+def test_a_plan_brings_the_item_to_what_the_merge_wants(item: Item, desired: Document, base: Base | None) -> None:
+    wanted = merge(desired, observed_document(item), base).wanted
+    after = apply_to(observed_document(item), plan(item, desired, base))
+    assert all(after.texts[field] == text for field, text in wanted.texts.items())
+    for field, names in wanted.tags.items():
+        assert {tag_key(tag) for tag in after.tags[field]} == {tag_key(tag) for tag in names}
 
 
 @given(items(), documents(), bases())

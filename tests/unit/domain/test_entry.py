@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW, an_entry
-from stashplex.domain.entry import Entry, State, Transition, settled
+from stashplex.domain.entry import LEASE_EXPIRED, Entry, State, Transition, expired, settled
 from stashplex.domain.outcome import Dead, Hold, Outcome, Retry, Synced
 from stashplex.domain.retry import NOT_FOUND, ORDINARY, RetryRule
 
@@ -64,6 +64,25 @@ def test_dead_keeps_its_history() -> None:
     assert after(failing(2), Dead("MatchAmbiguous", "Two.")) == Transition(
         State.DEAD, None, 2, "MatchAmbiguous", "Two.", EARLIER
     )
+
+
+def test_an_expired_lease_costs_an_attempt_and_waits_for_nothing() -> None:
+    gone = expired(an_entry(), NOW)
+    assert (gone.state, gone.due_at, gone.retry_count) == (State.PENDING, NOW, 1)
+    assert (gone.last_error_type, gone.first_failed_at) == (LEASE_EXPIRED, NOW)
+
+
+def test_an_expired_lease_does_not_hide_the_failure_before_it() -> None:
+    assert expired(failing(7), NOW) == Transition(State.PENDING, NOW, 8, "PlexNotFound", "Gone.", EARLIER)
+
+
+@pytest.mark.parametrize(("error_type", "rule"), [(None, ORDINARY), ("PlexNotFound", NOT_FOUND)])
+def test_an_entry_that_kills_the_process_each_time_is_dead_in_the_end(error_type: str | None, rule: RetryRule) -> None:
+    entry, leases = an_entry(last_error_type=error_type, last_error=error_type), 0
+    while (transition := expired(entry, NOW)).state is State.PENDING:
+        entry, leases = dataclasses.replace(entry, retry_count=transition.retry_count), leases + 1
+    assert leases == rule.limit
+    assert (transition.due_at, transition.last_error_type) == (None, LEASE_EXPIRED)
 
 
 OUTCOMES = st.sampled_from([Synced(is_written=True), Hold("E", "m", LATER), Retry("E", "m"), Dead("E", "m")])

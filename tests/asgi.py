@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import anyio
 import uvicorn
+from anyio.lowlevel import checkpoint
 from typing_extensions import override
 from yarl import URL
 
@@ -40,6 +41,7 @@ class AsgiTransport(Transport):
         exchange = _Exchange(request.body)
         try:
             with anyio.fail_after(self._timeout_s):
+                await checkpoint()
                 await self._app(_scope(request, self._client), exchange.receive, exchange.send)
         except TimeoutError as error:
             raise TransportFailed(Fault.TIMEOUT_AFTER_SEND, "no answer in time") from error

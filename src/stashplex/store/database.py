@@ -19,7 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from stashplex.base.errors import StoreError
 from stashplex.store.failure import translated, translated_files
-from stashplex.store.header import APPLICATION_ID, RESTORE, is_fresh, wal_of
+from stashplex.store.header import APPLICATION_ID, RESTORE, check_length, is_fresh, wal_of
 from stashplex.store.migration import migrate
 from stashplex.store.schema import REVISION, metadata
 
@@ -27,11 +27,13 @@ LOCK_TIMEOUT_S = 60.0
 BUSY_TIMEOUT_S = 30.0
 _POLL_S = 0.002
 _BEGIN = "stashplex_begin"
+_VERSIONS = "alembic_version"
 
 QUICK_CHECK_BYTES = 16 * 1024 * 1024
 """Up to this size every page is checked at open (some 20 ms); a larger file only by header and table of contents."""
 
 _PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -16384",  # KiB; the due index of 1,000,000 rows fits
@@ -67,6 +69,8 @@ class Database:
             if not is_current:
                 with database.write() as connection:
                     migrate(connection)
+            with database.read():  # fails here, not at the first use, when no log can be laid beside the file
+                pass
         except BaseException:
             database.close()
             raise
@@ -106,13 +110,14 @@ def _prepare(path: Path) -> bool:
 def _create(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     with closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)) as connection:
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")  # before the log: the header is read bare
 
 
 def _inspect(path: Path) -> str | None:
     """Return the schema version, None when there is no schema yet. It writes neither the file nor its log."""
     has_log = wal_of(path).exists() and wal_of(path).stat().st_size > 0
+    if not has_log:
+        check_length(path)
     mode = "mode=ro" if has_log else "mode=ro&immutable=1"  # without a log, a look leaves nothing behind
     with closing(sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
@@ -132,9 +137,6 @@ def _inspect(path: Path) -> str | None:
         if path.stat().st_size <= QUICK_CHECK_BYTES:
             _quick_check(path, connection)
         return revision
-
-
-_VERSIONS = "alembic_version"
 
 
 def _quick_check(path: Path, connection: sqlite3.Connection) -> None:

@@ -117,7 +117,7 @@ class Ledger:
         with self._database.write() as connection:
             while len(handed) < limit:
                 rows = connection.execute(statements.DUE, {**question, "limit": limit - len(handed)}).all()
-                found = [_leased(statements.entry_of(row), now, until) for row in rows]
+                found = [_leased(row, now, until) for row in rows]
                 alive = [entry for entry in found if entry.state is State.LEASED]
                 statements.LEASE.execute(connection, (_lease(entry, owner, token) for entry in alive))
                 handed.extend(alive)
@@ -135,7 +135,7 @@ class Ledger:
         Shape: at most one settlement per entry.
         """
         with self._database.write() as connection:
-            held = {row.id: row.generation for row in connection.execute(statements.HELD, {"token": token})}
+            held = dict(connection.execute(statements.HELD, {"token": token}).tuples().all())
             ours = [one for one in settlements if one.entry_id in held]
             moves = (_settle(one, held[one.entry_id], token, now) for one in ours)
             statements.SETTLE.execute(connection, moves)
@@ -215,10 +215,11 @@ class Ledger:
             return connection.execute(statements.COUNT_LINKS, {"plex_id": plex_id}).scalar_one()
 
 
-def _leased(entry: Entry, now: datetime, until: datetime) -> Entry:
+def _leased(row: Row[*tuple[Any, ...]], now: datetime, until: datetime) -> Entry:
     """Return a due entry as it is handed out, or DEAD when its last lease was one too many."""
-    if entry.state is not State.LEASED:
-        return replace(entry, state=State.LEASED, due_at=until)
+    if row.state != State.LEASED:
+        return statements.entry_of(row, until)
+    entry = statements.entry_of(row)
     transition = expired(entry, now)
     is_dead = transition.state is State.DEAD
     return replace(

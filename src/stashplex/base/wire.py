@@ -23,7 +23,7 @@ from stashplex.base.transport import Fault, Request, Response, Transport, Transp
 
 EXCERPT_CHARS = 256
 _SCRUBBED_BYTES = 65_536
-_TOKEN_ARGUMENT = re.compile(r"(?i)\b(x-plex-token|apikey|api_key|token)([=:]\s*)[^&\s\"'<>;,]+")
+_TOKEN_ARGUMENT = re.compile(r"(?i)\b(x-plex-token|apikey|api_key|token)([\"']?[=:]\s*[\"']?)[^&\s\"'<>;,]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -78,7 +78,8 @@ class Peer:
         if status in {401, 403}:
             raise self.refused(status)
         if status == 429 or (status == 503 and wait_s is not None):
-            raise ServerBusy(self.server, f"{self.name} asks to wait ({status}).", retry_after_s=wait_s)
+            hint = f"Wait for {self.name} to finish its work."
+            raise ServerBusy(self.server, f"{self.name} asks us to wait ({status}).", hint=hint, retry_after_s=wait_s)
         if status == 408 or status >= 500:
             raise ServerUnreachable(
                 self.server,

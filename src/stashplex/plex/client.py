@@ -133,7 +133,7 @@ class PlexClient:
         """Return the posters that Plex could show for an item. Raises: PlexNotFound."""
         path = f"/library/metadata/{rating_key}/posters"
         response = await self._get(path)
-        self._require_taken(response, f"the posters of item {rating_key}")
+        self._require_taken(response, f"the posters of item {rating_key}", is_write=False)
         return self._decoded(parse_posters, response, path)
 
     async def upload_poster(self, rating_key: RatingKey, body: bytes) -> None:
@@ -219,15 +219,17 @@ class PlexClient:
             raise self._peer.not_understood(path, response)
         return response
 
-    def _require_taken(self, response: Response, what: str, *, is_500_the_items: bool = False) -> None:
-        """Raise unless an action on one item was accepted.
+    def _require_taken(
+        self, response: Response, what: str, *, is_write: bool = True, is_500_the_items: bool = False
+    ) -> None:
+        """Raise unless a request about one item was accepted.
 
         A 500 to an image is the image's fault or an overload of this endpoint (plex-wire 5.5): it must cost an
         attempt, or one bad image would hold everything for ever.
         """
         if is_500_the_items and response.status == 500:
             raise PlexTemporaryError(f"Plex failed on {what} (500).", hint="Look at Plex's log for this item.")
-        self._peer.require_served(response, is_write=True)
+        self._peer.require_served(response, is_write=is_write)
         if response.status == 404:
             raise PlexNotFound(f"Plex does not know {what} (404).", hint="Let Plex scan the file, or empty its trash.")
         if response.status == 400:

@@ -8,7 +8,7 @@ A file that is refused is never changed. No error but StoreError comes out.
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -64,16 +64,15 @@ class Database:
             lock = FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=0o600)
             with lock.acquire(poll_interval=_POLL_S), translated(path):
                 is_current = _prepare(path)
-        database = cls(path, _engine(path), lock)
-        try:
+        with ExitStack() as stack:
+            database = cls(path, _engine(path), lock)
+            stack.callback(database.close)
             if not is_current:
                 with database.write() as connection:
                     migrate(connection)
             with database.read():  # fails here, not at the first use, when no log can be laid beside the file
                 pass
-        except BaseException:
-            database.close()
-            raise
+            stack.pop_all()
         return database
 
     @contextmanager

@@ -33,9 +33,8 @@ def append(directory: Path, event: bytes, *, now: datetime) -> Path:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(final)
-    except BaseException:
+    finally:
         temporary.unlink(missing_ok=True)
-        raise
     _sync(directory)
     return final
 

@@ -31,6 +31,7 @@ from stashplex.store.database import Database
 from stashplex.store.index import PlexIndex
 from stashplex.store.journal import Journal
 from stashplex.store.ledger import Ledger
+from stashplex.store.overview import Overview
 from stashplex.version import __version__
 
 DATABASE_NAME = "stashplex.sqlite"
@@ -44,6 +45,7 @@ class Store:
     ledger: Ledger
     index: PlexIndex
     journal: Journal
+    overview: Overview
 
 
 @contextmanager
@@ -51,7 +53,7 @@ def open_store(data_dir: Path) -> Iterator[Store]:
     """Open the database in the data folder. Raises: StoreError."""
     database = Database.open(data_dir / DATABASE_NAME)
     try:
-        yield Store(database, Ledger(database), PlexIndex(database), Journal(database))
+        yield Store(database, Ledger(database), PlexIndex(database), Journal(database), Overview(database))
     finally:
         database.close()
 

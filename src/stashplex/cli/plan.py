@@ -79,7 +79,7 @@ async def plan_once(settings: Settings, scope: Scope) -> PlanResult:
             planner = app.planner(target, crawler)
             survey, scenes = Survey(), dict[SceneId, Planned]()
             async for batch in _batches(app, scope):
-                links = app.store.ledger.links_for(target.plex_id, batch)
+                links = app.store.overview.links_for(target.plex_id, batch)
                 planned = await survey_batch(planner, batch, links, survey)
                 shown.show("Planning", survey.scenes, None)
                 if scope.scene_ids:

@@ -26,7 +26,7 @@ class Scope:
         return not self.scene_ids and self.since is None
 
 
-class SceneList("click.ParamType[tuple[SceneId, ...]]"):
+class SceneList(click.ParamType[tuple[SceneId, ...]]):
     """`1,2,3` as scene numbers."""
 
     name = "numbers"
@@ -42,7 +42,7 @@ class SceneList("click.ParamType[tuple[SceneId, ...]]"):
         return tuple(dict.fromkeys(SceneId(int(part)) for part in parts))
 
 
-class Period("click.ParamType[timedelta]"):
+class Period(click.ParamType[timedelta]):
     """`30m`, `24h`, `7d`, `2w` as a length of time."""
 
     name = "period"

@@ -15,7 +15,7 @@ from stashplex.domain.entry import Entry, State
 from stashplex.domain.journal import JournalRow
 from stashplex.domain.link import Link
 from stashplex.domain.scene import SceneId
-from stashplex.store.ledger import KnownPlex
+from stashplex.store.overview import KnownPlex
 
 
 @click.command()
@@ -27,7 +27,7 @@ def status(config_file: Path | None, *, as_json: bool, verbose: bool) -> None:
     _require_database(settings.data_dir)
     now = SystemClock().now()
     with open_store(settings.data_dir) as store:
-        servers = [_server(store, known, now) for known in store.ledger.list_plex()]
+        servers = [_server(store, known, now) for known in store.overview.list_plex()]
     if as_json:
         print_json({"database": str(settings.data_dir / DATABASE_NAME), "servers": servers})
         return
@@ -40,7 +40,7 @@ def status(config_file: Path | None, *, as_json: bool, verbose: bool) -> None:
 
 def _server(store: Store, known: KnownPlex, now: datetime) -> dict[str, object]:
     counts = asdict(store.ledger.counts(known.id, now=now))
-    errors = store.ledger.count_errors(known.id)
+    errors = store.overview.count_errors(known.id)
     return {
         "plex": known.name,
         "machine_identifier": known.machine_identifier,
@@ -82,7 +82,7 @@ def why(scene: int, config_file: Path | None, *, as_json: bool, verbose: bool) -
     with open_store(settings.data_dir) as store:
         stories = [
             (known, entry, store.ledger.links_of(entry.id), store.journal.list_for_scene(known.id, scene_id))
-            for known in store.ledger.list_plex()
+            for known in store.overview.list_plex()
             if (entry := store.ledger.find(known.id, scene_id)) is not None
         ]
     if not stories:

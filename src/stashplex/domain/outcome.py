@@ -12,6 +12,9 @@ from stashplex.base.errors import EntryError, EntryRejected, ServerError, Stashp
 HOLD_S = 30.0
 """How long an entry rests after a server's failure when the server named no time."""
 
+LONGEST_HOLD_S = 3_600.0
+"""A server that asks for more gets this: whatever a proxy claims, we look again within the hour."""
+
 
 @dataclass(frozen=True, slots=True)
 class Synced:
@@ -53,7 +56,8 @@ def outcome_of(error: Exception, now: datetime) -> Outcome:
     name = type(error).__name__
     match error:
         case ServerError(retry_after_s=wait_s):
-            return Hold(name, str(error), now + timedelta(seconds=HOLD_S if wait_s is None else wait_s))
+            rest_s = HOLD_S if wait_s is None else min(max(wait_s, 0.0), LONGEST_HOLD_S)
+            return Hold(name, _with_hint(error), now + timedelta(seconds=rest_s))
         case EntryRejected():
             return Dead(name, _with_hint(error))
         case EntryError():

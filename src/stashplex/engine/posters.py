@@ -5,6 +5,7 @@ Stash does not have is left alone in Plex. The invariant: an unchanged cover cau
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from stashplex.domain.document import Poster
 from stashplex.domain.item import Item
@@ -17,6 +18,10 @@ THUMB = "thumb"
 """Plex's name for the poster and its lock."""
 
 
+RACY_S = 2
+"""Stash's stamps have whole seconds (stash-wire.md 5.5): one as young as this may hide a later change of the cover."""
+
+
 @dataclass(frozen=True, slots=True)
 class PosterResult:
     """What became of the poster of one item. `poster` is what to remember; its `plex_thumb` is the one before."""
@@ -26,7 +31,7 @@ class PosterResult:
 
 
 async def bring_poster(
-    stash: StashClient, plex: PlexClient, cover_url: str | None, item: Item, known: Poster | None
+    stash: StashClient, plex: PlexClient, cover_url: str | None, item: Item, known: Poster | None, now: datetime
 ) -> PosterResult:
     """Make Plex show the cover of a scene. Raises: ServerError, EntryError, EntryRejected.
 
@@ -34,7 +39,7 @@ async def bring_poster(
     """
     if cover_url is None:
         return PosterResult(known, is_written=False)
-    stamp = cover_stamp(cover_url)
+    stamp = _trusted(cover_stamp(cover_url), now)
     if known is not None and stamp and known.stash_stamp == stamp:
         return PosterResult(known, is_written=False)
     cover = await stash.cover(cover_url, etag=known.etag if known else None)
@@ -47,3 +52,9 @@ async def bring_poster(
     action = await put_poster(plex, item, cover.body, may_be_there=known is None and THUMB in item.locked)
     poster = Poster(cover.sha1, cover.etag, stamp, item.thumb)
     return PosterResult(poster, is_written=action is not PosterAction.PRESENT)
+
+
+def _trusted(stamp: str, now: datetime) -> str:
+    """Return a stamp that can be compared later, or `""` for one that is too young: then the ETag is asked next time."""
+    is_old = stamp.isascii() and stamp.isdigit() and int(stamp) < now.timestamp() - RACY_S
+    return stamp if is_old else ""

@@ -139,7 +139,8 @@ class Worker:
         planned = write.planned
         stop.check(self._clock.now())
         known = planned.link.base.poster if planned.link and planned.link.base else None
-        poster = await attempt(bring_poster, self._stash, self._plex, write.cover_url, planned.item, known)
+        now = self._clock.now()
+        poster = await attempt(bring_poster, self._stash, self._plex, write.cover_url, planned.item, known, now)
         if isinstance(poster, Failed):
             write.poster = known
             if isinstance(poster.error, ServerError):

@@ -18,6 +18,7 @@ Header = tuple[bytes, bytes]
 JSON_TYPE = "application/json"
 XML_TYPE = "text/xml;charset=utf-8"
 HTML_TYPE = "text/html"
+ROOT = "MediaContainer"
 
 _encode = msgspec.json.Encoder().encode
 _VIDEO = frozenset({"movie", "episode", "clip"})
@@ -65,15 +66,15 @@ def maintenance_answer(status_text: str, *, wants_json: bool) -> Answer:
     return Answer(503, page.encode(), XML_TYPE)
 
 
-def json_answer(container: Element, headers: tuple[Header, ...] = ()) -> Answer:
+def json_answer(container: Element, headers: tuple[Header, ...] = (), *, root: str = ROOT) -> Answer:
     """Return a container as JSON. Shape: pre-encoded children are `msgspec.Raw`."""
-    return Answer(200, _encode({"MediaContainer": container}), JSON_TYPE, headers)
+    return Answer(200, _encode({root: container}), JSON_TYPE, headers)
 
 
-def xml_answer(container: Element, headers: tuple[Header, ...] = ()) -> Answer:
+def xml_answer(container: Element, headers: tuple[Header, ...] = (), *, root: str = ROOT) -> Answer:
     """Return a container as XML."""
     chunks = ['<?xml version="1.0" encoding="UTF-8"?>\n']
-    _write_xml("MediaContainer", container, chunks)
+    _write_xml(root, container, chunks)
     return Answer(200, "".join(chunks).encode(), XML_TYPE, headers)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stashplex.sim.plex.answer import Answer, Element, Header, Refused, json_answer, loosened, xml_answer
+from stashplex.sim.plex.answer import ROOT, Answer, Element, Header, Refused, json_answer, loosened, xml_answer
 from stashplex.sim.plex.item import Item
 from stashplex.sim.plex.query import Query
 from stashplex.sim.plex.section import Section
@@ -88,11 +88,11 @@ class Call:
         """Tell whether this account sees a section."""
         return self.is_owner or section.is_shared
 
-    def container(self, container: Element, headers: tuple[Header, ...] = ()) -> Answer:
+    def container(self, container: Element, headers: tuple[Header, ...] = (), *, root: str = ROOT) -> Answer:
         """Return a container in the format that was asked for."""
         if self.world.switches.loose_types:
             container = loosened(container, self.world.rng)
-        return json_answer(container, headers) if self.wants_json else xml_answer(container, headers)
+        return (json_answer if self.wants_json else xml_answer)(container, headers, root=root)
 
     def rows(
         self,

@@ -120,9 +120,7 @@ def get_butler(call: Call) -> Answer:
         }
         for name, interval in _BUTLER
     ]
-    if not call.wants_json:
-        return call.rows(tasks, lambda row: row, name="ButlerTask")
-    return call.container({"size": len(tasks), "ButlerTask": tasks})
+    return call.container({"ButlerTask": tasks}, root="ButlerTasks")
 
 
 def get_activities(call: Call) -> Answer:

@@ -18,6 +18,14 @@ from stashplex.sim.plex.world import World
 
 _BEFORE_STAMPS = ("studio", "originalTitle", "editionTitle", "contentRating")
 _AFTER_SUMMARY = ("rating", "audienceRating", "year", "tagline")
+_ITEM_PREFERENCES = (
+    ("languageOverride", "text", "", ":Library default|en-US:English|de-DE:Deutsch"),
+    ("useOriginalTitle", "int", "-1", "-1:Library default|0:No|1:Yes"),
+)
+_COLLECTION_PREFERENCES = (
+    ("collectionMode", "int", "-1", "-1:Library default|0:Hide collection|1:Hide items|2:Show both"),
+    ("collectionSort", "int", "0", "0:Release date|1:Alphabetical|2:Custom"),
+)
 _GALLERY_PATHS = {"thumb": "coverPoster", "art": "background"}
 
 
@@ -250,8 +258,22 @@ def _part(part: Part, *, has_streams: bool) -> Element:
     }
     if has_streams:
         element["Stream"] = [
-            {"id": part.id * 10, "streamType": 1, "codec": "h264", "index": 0, "displayTitle": "1080p (H.264)"},
-            {"id": part.id * 10 + 1, "streamType": 2, "codec": "aac", "index": 1, "displayTitle": "AAC (Stereo)"},
+            {
+                "id": part.id * 10,
+                "key": f"/library/streams/{part.id * 10}",
+                "streamType": 1,
+                "codec": "h264",
+                "index": 0,
+                "displayTitle": "1080p (H.264)",
+            },
+            {
+                "id": part.id * 10 + 1,
+                "key": f"/library/streams/{part.id * 10 + 1}",
+                "streamType": 2,
+                "codec": "aac",
+                "index": 1,
+                "displayTitle": "AAC (Stereo)",
+            },
         ]
     return element
 
@@ -284,11 +306,21 @@ def _section_names(section: Section) -> Element:
 
 
 def _preferences(item: Item) -> list[Element]:
-    defaults = {"collectionMode": "-1", "collectionSort": "0"} if isinstance(item, Collection) else {}
-    defaults |= {"languageOverride": "", "useOriginalTitle": "-1"}
+    table = _COLLECTION_PREFERENCES if isinstance(item, Collection) else _ITEM_PREFERENCES
     return [
-        {"id": name, "type": "text", "label": name, "default": default, "value": item.prefs.get(name, default)}
-        for name, default in defaults.items()
+        {
+            "id": name,
+            "type": type_,
+            "label": name,
+            "summary": "",
+            "default": default,
+            "value": item.prefs.get(name, default),
+            "enumValues": choices,
+            "hidden": False,
+            "advanced": False,
+            "group": "",
+        }
+        for name, type_, default, choices in table
     ]
 
 

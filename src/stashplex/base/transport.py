@@ -7,6 +7,7 @@ Production sends over aiohttp (`HttpTransport`), tests and simulations call an A
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from io import BytesIO
 from typing import Protocol
 
 import aiohttp
@@ -96,7 +97,7 @@ class HttpTransport(Transport):
                 request.method,
                 URL(request.url, encoded=True),
                 headers=request.headers,
-                data=request.body or None,
+                data=BytesIO(request.body) if request.body else None,  # in pieces: bytes would hold up the loop
                 allow_redirects=False,
                 timeout=self._upload if request.body else self._plain,
             ) as answer:

@@ -28,7 +28,14 @@ async def serving(app: ASGIApp, *, port: int = 0) -> AsyncIterator[str]:
     Shape: port 0 picks a free one. Raises: OSError when the port is taken; what the body raises comes out as an
     ExceptionGroup, as from any task group.
     """
-    with closing(_listener(port)) as listener:
+    async with serving_on(listen(port), app) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving_on(listener: socket.socket, app: ASGIApp) -> AsyncIterator[str]:
+    """Serve an application on a bound socket, which is closed in the end; yield its address without a final slash."""
+    with closing(listener):
         server = _Server(_config(app))
         async with anyio.create_task_group() as group:
             group.start_soon(_run, server, listener)
@@ -37,6 +44,19 @@ async def serving(app: ASGIApp, *, port: int = 0) -> AsyncIterator[str]:
                 yield f"http://{HOST}:{listener.getsockname()[1]}"
             finally:
                 server.should_exit = True
+
+
+def listen(port: int) -> socket.socket:
+    """Return a socket bound to a port of this machine, 0 to pick one. Raises: OSError when it is taken."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":  # there it would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:
@@ -50,18 +70,6 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-
-
-def _listener(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        if sys.platform != "win32":  # there it would let two programs share the port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 async def _run(server: "_Server", listener: socket.socket) -> None:

@@ -55,7 +55,7 @@ def stash_panel(sim: StashSim) -> Panel:
 
 
 def digest_of(sim: PlexSim) -> str:
-    """Return a hash over the values of all items and collections. Units: 100,000 items take about a second."""
+    """Return a hash over the values of all items and collections. Units: 100,000 items take a third of a second."""
     total = sha256()
     for section in sim.world.sections.values():
         lines = sorted(_ENCODER.encode(_item_values(item)) for item in section.items.values())

@@ -121,7 +121,7 @@ def serving(app: AsgiApp) -> Iterator[str]:
             raise RuntimeError("the server did not start")
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True
         thread.join(timeout=10)
         listener.close()
 

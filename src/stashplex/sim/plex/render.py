@@ -101,7 +101,7 @@ def full(world: World, item: Item, shape: Shape) -> Element:
         element |= _section_names(section)
         element["Media"] = [_media(media, has_streams=True) for media in item.media]
         element["Image"] = _images(element)
-        if shape.has_guids and item.guids:
+        if item.guids:
             element["Guid"] = [{"id": guid} for guid in item.guids]
         if "rating" in element:
             image = "themoviedb://image.rating"

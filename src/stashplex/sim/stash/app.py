@@ -4,31 +4,45 @@ Serves in process (under asyncio and trio) and over a socket alike. `app` is wha
 is for tests and demonstrations. The invariant: nothing a client sees depends on which way it came in.
 """
 
+import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
+import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from stashplex.base.clock import Clock, SystemClock
 from stashplex.sim.stash.context import Parts
+from stashplex.sim.stash.disk import Disk
 from stashplex.sim.stash.door import App, Door
 from stashplex.sim.stash.endpoint import Endpoint
+from stashplex.sim.stash.hook import Hooks
+from stashplex.sim.stash.job import Jobs
 from stashplex.sim.stash.journal import Asked, Counts, Journal
+from stashplex.sim.stash.launch import Launcher
 from stashplex.sim.stash.library import Library
+from stashplex.sim.stash.log import Log
 from stashplex.sim.stash.person import Person
 from stashplex.sim.stash.picture import Pictures
+from stashplex.sim.stash.plugin import Shelf
+from stashplex.sim.stash.process import Starter
+from stashplex.sim.stash.scan import Scanner
 from stashplex.sim.stash.scene_filter import SceneFilters
 from stashplex.sim.stash.session import Doorkeeper, Session
 from stashplex.sim.stash.settings import Settings
+from stashplex.sim.stash.subscription import Subscriptions
 from stashplex.sim.stash.switches import Switches
+from stashplex.sim.stash.task import Tasks
 from stashplex.sim.stash.timetext import Stamper
+from stashplex.sim.stash.upkeep import Upkeep
 
 
 class StashSim(Person):
@@ -49,18 +63,68 @@ class StashSim(Person):
         switches: Switches | None = None,
         seed: int = 0,
         plugins_path: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        working_directory: Path | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.switches = switches or Switches()
         self.settings = Settings(username, password, api_key or "", plugins_path)
         self.journal = Journal()
+        self.disk = Disk()
         chance = Random(seed)
         stamper = Stamper(self.clock, ZoneInfo(zone))
         super().__init__(Library(stamper))
-        self.parts = Parts(self.library, stamper, self.switches, self.settings, chance, SceneFilters(self.library))
         self.keeper = Doorkeeper(self.settings, chance.randbytes(16))
+        self.starter = Starter({"PATH": os.defpath} if environment is None else environment, working_directory)
+        self.parts = self._assemble(stamper, chance)
+        self.log = self.parts.log
+        self.jobs = self.parts.jobs
         self._door = Door(self._inside(), self.keeper, self.switches, self.journal, self.clock)
         self.app: App = self._door
+
+    def _assemble(self, stamper: Stamper, chance: Random) -> Parts:
+        log = Log(stamper)
+        shelf = Shelf(self.settings, log)
+        shelf.reload()
+        launcher = Launcher(self.settings, self.keeper, self.starter, log, self.clock)
+        hooks, jobs = Hooks(shelf, launcher, log), Jobs(stamper)
+        scanner = Scanner(self.library, self.settings, self.disk, hooks)
+        return Parts(
+            library=self.library,
+            stamper=stamper,
+            switches=self.switches,
+            settings=self.settings,
+            chance=chance,
+            filters=SceneFilters(self.library),
+            log=log,
+            shelf=shelf,
+            hooks=hooks,
+            jobs=jobs,
+            tasks=Tasks(shelf, launcher, jobs, log),
+            scanner=scanner,
+            upkeep=Upkeep(self.library, self.disk, hooks, scanner.finished),
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run jobs until the block ends. At its end a running task's process is left behind, not killed."""
+        self.starter.is_stopping = False
+        async with anyio.create_task_group() as group:
+            group.start_soon(self.jobs.run)
+            self.jobs.is_running = True
+            try:
+                yield
+            finally:
+                self.starter.is_stopping = True
+                group.cancel_scope.cancel()
+
+    def move_file(self, old: str, new: str) -> None:
+        """Move a known file on the disk; a scan will find out."""
+        self.disk.move(next(file for file in self.library.files.values() if file.path == old), new)
+
+    def reload_plugins(self) -> None:
+        """Read the manifests anew."""
+        self.parts.shelf.reload()
 
     @property
     def counts(self) -> Counts:
@@ -86,6 +150,7 @@ class StashSim(Person):
         return Starlette(
             routes=[
                 Route("/graphql", endpoint.__call__, methods=["GET", "POST"]),
+                WebSocketRoute("/graphql", Subscriptions(self.parts).__call__),
                 Route("/login", self._login, methods=["GET", "POST"]),
                 Route("/logout", self._logout, methods=["GET"]),
                 Route("/healthz", _healthz, methods=["GET"]),
@@ -98,6 +163,7 @@ class StashSim(Person):
                 _get_only("/group/{id:int}/backimage", pictures.group_back),
                 Route("/", _page, methods=["GET"]),
             ],
+            lifespan=lambda _: self.running(),
         )
 
     async def _login(self, request: Request) -> Response:

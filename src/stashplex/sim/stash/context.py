@@ -4,17 +4,23 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
-from typing import Any
 
+from stashplex.sim.stash.hook import Hooks
+from stashplex.sim.stash.job import Jobs
 from stashplex.sim.stash.library import Library
+from stashplex.sim.stash.log import Log
+from stashplex.sim.stash.plugin import Shelf
 from stashplex.sim.stash.refusal import RequestRefused
+from stashplex.sim.stash.scan import Scanner
 from stashplex.sim.stash.scene_filter import SceneFilters
 from stashplex.sim.stash.session import Session
 from stashplex.sim.stash.settings import Settings
 from stashplex.sim.stash.switches import Switches
+from stashplex.sim.stash.task import Tasks
 from stashplex.sim.stash.timetext import Stamper
+from stashplex.sim.stash.upkeep import Upkeep
 
 
 @dataclass(slots=True)
@@ -27,6 +33,13 @@ class Parts:
     settings: Settings
     chance: Random
     filters: SceneFilters
+    log: Log
+    shelf: Shelf
+    hooks: Hooks
+    jobs: Jobs
+    tasks: Tasks
+    scanner: Scanner
+    upkeep: Upkeep
     between_rows: Callable[[int], None] | None = None
 
 
@@ -47,21 +60,3 @@ class Context:
         """Return if data can be read. Raises: RequestRefused while the server is being set up or migrated."""
         if self.parts.switches.status != "OK":
             raise RequestRefused("database not initialized")
-
-
-@dataclass(slots=True, frozen=True)
-class HookEvent:
-    """Something that plugins may listen to. Shape: `fields` None means that the key is left out."""
-
-    trigger: str
-    id: int
-    input: Any = None
-    fields: tuple[str, ...] | None = None
-
-
-@dataclass(slots=True)
-class Change:
-    """What a mutation did: the events to fire, then the answer, which is read after the hooks ran."""
-
-    answer: Callable[[], Any]
-    events: list[HookEvent] = field(default_factory=list)

@@ -39,7 +39,6 @@ class Journal:
     def __init__(self, keep: int = 1000) -> None:
         self.counts = Counts()
         self.requests: deque[Asked] = deque(maxlen=keep)
-        self.log: deque[tuple[str, str, str]] = deque(maxlen=keep)
 
     def record(self, asked: Asked, kind: str) -> None:
         """Count a request and keep it."""

@@ -128,6 +128,18 @@ class Library:
             self.markers.pop(marker.id, None)
         self.revision += 1
 
+    def remove_scene(self, scene: Scene, *, delete_files: bool = False) -> None:
+        """Take a scene out, and its files too when asked to."""
+        self.drop_scene(scene)
+        if delete_files:
+            for file in scene.files:
+                self.files.pop(file.id, None)
+
+    def touch(self, scene: Scene) -> None:
+        """Stamp a scene as edited now."""
+        scene.updated_at = self.stamper.now()
+        self.revision += 1
+
     def folder_at(self, path: str) -> Folder:
         """Return the folder with this path, made with its parents when it is new."""
         known = self._folder_by_path.get(path)

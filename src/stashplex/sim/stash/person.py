@@ -7,7 +7,6 @@ made when they are new.
 from collections.abc import Iterable
 from typing import Any
 
-from stashplex.sim.stash import scene_edit
 from stashplex.sim.stash.library import Library, Table
 from stashplex.sim.stash.model import Group, Membership, Performer, Picture, Scene, Studio, Tag
 
@@ -53,12 +52,12 @@ class Person:
             scene.files = tuple(self.library.add_file(*spec) for spec in fields.pop("files"))
         self._write(scene, fields)
         if "updated_at" not in fields:
-            scene_edit.touch(self.library, scene)
+            self.library.touch(scene)
         self.library.revision += 1
 
     def destroy_scene(self, id: int) -> None:  # noqa: A002 - the field's name on the wire
         """Take a scene out."""
-        scene_edit.remove_scene(self.library, self.library.scenes[id])
+        self.library.remove_scene(self.library.scenes[id])
 
     def performer(self, name: str | int, **fields: Any) -> int:
         """Return a performer's id, made when the name is new. Shape: `fields` are written in either case."""

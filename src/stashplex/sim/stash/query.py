@@ -20,6 +20,7 @@ from stashplex.sim.stash.finding import (
 )
 from stashplex.sim.stash.library import Table, parse_id
 from stashplex.sim.stash.model import Scene, VideoFile
+from stashplex.sim.stash.plugin import describe
 from stashplex.sim.stash.scene_filter import least_id
 from stashplex.sim.stash.settings import rest_of_configuration
 
@@ -168,6 +169,28 @@ def _system_status(_: Any, info: Info) -> dict[str, Any]:
     }
 
 
+def _job_queue(_: Any, info: Info) -> list[Any] | None:
+    return list(_context(info).parts.jobs.queue) or None
+
+
+def _find_job(_: Any, info: Info, input: dict[str, Any]) -> Any:  # noqa: A002 - the argument's name on the wire
+    return _context(info).parts.jobs.find(parse_id(input["id"]))
+
+
+def _logs(_: Any, info: Info) -> list[Any]:
+    return list(_context(info).parts.log.entries)
+
+
+def _plugins(_: Any, info: Info) -> list[dict[str, Any]]:
+    shelf = _context(info).parts.shelf
+    return [describe(plugin, is_enabled=shelf.is_enabled(plugin)) for plugin in shelf.plugins]
+
+
+def _plugin_tasks(_: Any, info: Info) -> list[dict[str, Any]]:
+    shelf = _context(info).parts.shelf
+    return [task for plugin in shelf.enabled() for task in describe(plugin, is_enabled=True)["tasks"]]
+
+
 def _streams(scene: Scene | None, info: Info, id: Any = None) -> list[dict[str, Any]]:  # noqa: A002 - the argument's name on the wire
     context = _context(info)
     scene = scene or context.library.scenes.get_known(id)
@@ -248,6 +271,11 @@ ALWAYS: dict[str, Callable[..., Any]] = {
     "configuration": _configuration,
     "version": _version,
     "systemStatus": _system_status,
+    "jobQueue": _job_queue,
+    "findJob": _find_job,
+    "logs": _logs,
+    "plugins": _plugins,
+    "pluginTasks": _plugin_tasks,
 }
 FIELDS: dict[str, Callable[..., Any]] = {
     "Scene.paths": _scene_paths,

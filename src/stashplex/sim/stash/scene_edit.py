@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stashplex.sim.stash.assignment import assign, combined
-from stashplex.sim.stash.context import Change, Context, HookEvent
+from stashplex.sim.stash.context import Context
+from stashplex.sim.stash.event import Change, HookEvent, destroy_input
 from stashplex.sim.stash.library import Library
 from stashplex.sim.stash.model import Membership, Scene
 from stashplex.sim.stash.refusal import RequestRefused
@@ -89,7 +90,7 @@ def update_bulk(context: Context, given: Input) -> Change:
 def destroy(context: Context, given: Input) -> Change:
     """Take one scene out; its files stay known unless `delete_file` is given."""
     scene = context.library.scenes.get_known(given["id"])
-    remove_scene(context.library, scene, delete_files=bool(given.get("delete_file")))
+    context.library.remove_scene(scene, delete_files=bool(given.get("delete_file")))
     return Change(lambda: True, [_destroyed(scene, {"id": str(given["id"])}, given)])
 
 
@@ -97,7 +98,7 @@ def destroy_several(context: Context, given: Input) -> Change:
     """Take several scenes out."""
     scenes = [context.library.scenes.get_known(each) for each in given["ids"]]
     for scene in scenes:
-        remove_scene(context.library, scene, delete_files=bool(given.get("delete_file")))
+        context.library.remove_scene(scene, delete_files=bool(given.get("delete_file")))
     return Change(lambda: True, [_destroyed(s, {"ids": list(given["ids"])}, given) for s in scenes])
 
 
@@ -117,7 +118,7 @@ def merge(context: Context, given: Input) -> Change:
         _merge_histories(library, source, destination, given)
         library.drop_scene(source)
     assign(library, "scene", destination, given.get("values") or {})
-    touch(library, destination)
+    library.touch(destination)
     return Change(lambda: destination)
 
 
@@ -135,36 +136,9 @@ def assign_file(context: Context, given: Input) -> Change:
     return Change(lambda: True)
 
 
-def touch(library: Library, scene: Scene) -> None:
-    """Stamp a scene as edited now."""
-    scene.updated_at = library.stamper.now()
-    library.revision += 1
-
-
-def remove_scene(library: Library, scene: Scene, *, delete_files: bool = False) -> None:
-    """Take a scene out of the library."""
-    library.drop_scene(scene)
-    if delete_files:
-        for file in scene.files:
-            library.files.pop(file.id, None)
-
-
 def full_input(given: Input) -> dict[str, Any]:
     """Return an update input as a hook sees it: every key, unset ones null."""
     return {key: given.get(key) for key in UPDATE_KEYS}
-
-
-def destroy_input(scene: Scene, which: Input, given: Input) -> dict[str, Any]:
-    """Return a destroy input as a hook sees it."""
-    file = scene.files[0] if scene.files else None
-    return {
-        **which,
-        "delete_file": given.get("delete_file"),
-        "delete_generated": given.get("delete_generated"),
-        "checksum": (file.fingerprint_of("md5") or "") if file else "",
-        "oshash": file.oshash if file else "",
-        "path": file.path if file else "",
-    }
 
 
 def _destroyed(scene: Scene, which: Input, given: Input) -> HookEvent:
@@ -183,7 +157,7 @@ def _checked(library: Library, given: Input) -> Scene:
 def _edited(library: Library, given: Input) -> Scene:
     scene = _checked(library, given)
     assign(library, "scene", scene, given)
-    touch(library, scene)
+    library.touch(scene)
     return scene
 
 

@@ -18,6 +18,8 @@ class Settings:
     api_key: str
     plugins_path: Path | None = None
     python_path: str = ""
+    host: str = "0.0.0.0"  # noqa: S104 - what a server with default settings tells its plugins
+    port: int = 9999
     parallel_tasks: int = 1
     max_session_age_s: int = 3600
     directory: str = "/root/.stash"
@@ -25,6 +27,10 @@ class Settings:
     package_sources: list[dict[str, Any]] = field(default_factory=list)
     plugin_values: dict[str, dict[str, Any]] = field(default_factory=dict)
     disabled: set[str] = field(default_factory=set)
+
+    def set_plugins_path(self, text: str) -> None:
+        """Change where plugins are looked for."""
+        self.plugins_path = Path(text) if text else None
 
     def plugins(self, include: Iterable[str] | None) -> dict[str, dict[str, Any]]:
         """Return the saved plugin settings, of all or of the included plugins."""

@@ -8,7 +8,6 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -23,16 +22,15 @@ from stashplex.cli.scope import Scope
 from stashplex.cli.sync import SyncReport, SyncResult, sync_app
 from stashplex.domain.scene import SceneId
 from stashplex.plex.client import PlexClient
-from stashplex.sim.content.catalogue import PLEX_ROOT, STASH_ROOT, Catalogue, Film
-from stashplex.sim.content.poster import poster_cheap
-from stashplex.sim.plex.app import NO_AGENT, PlexSim
+from stashplex.sim.content.catalogue import Catalogue, Film
+from stashplex.sim.plex.app import PlexSim
 from stashplex.sim.plex.section import Section
 from stashplex.sim.stash.app import StashSim
+from stashplex.sim.world import PATH_MAP, Posters, build_world
 from stashplex.stash.client import StashClient
 
 STASH_URL = "http://stash.test:9999"
 PLEX_URL = "http://plex.test:32400"
-PATH_MAP = f"{STASH_ROOT}={PLEX_ROOT}"
 
 
 @dataclass
@@ -60,6 +58,7 @@ class World:
             yield App(
                 settings=settings,
                 store=store,
+                transport=AsgiTransport(self.plex.app),
                 stash=StashClient(
                     self.stash_transport or AsgiTransport(self.stash.app), STASH_URL, self.stash.settings.api_key
                 ),
@@ -92,29 +91,6 @@ class World:
 
 def a_world(data_dir: Path, films: int = 3, *, clock: Clock | None = None, posters: bool = True) -> World:
     """Return both servers, filled with the first films; scene ids are film numbers."""
-    clock = clock or SystemClock()
-    stash, plex = StashSim(clock=clock), PlexSim(clock=clock)
-    section = plex.add_section("Films", agent=NO_AGENT, locations=[PLEX_ROOT])
-    for film in Catalogue(films):
-        add_film(stash, plex, section, film, posters=posters)
-    return World(stash, plex, section, data_dir, clock)
-
-
-def add_film(stash: StashSim, plex: PlexSim, section: Section, film: Film, *, posters: bool = True) -> None:
-    """Put one film on both servers."""
-    stash.add_scene(
-        id=film.number,
-        title=film.title,
-        details=film.details,
-        code=film.code,
-        director=film.director,
-        date=film.date,
-        rating100=film.rating100,
-        organized=film.organized,
-        studio=film.studio,
-        performers=list(film.performers),
-        tags=list(film.tags),
-        files=[(film.stash_path, film.size, film.duration_s, film.oshash)],
-        cover=partial(poster_cheap, film) if posters else None,
-    )
-    plex.add_item(section, files=[(film.plex_path, film.size, int(film.duration_s * 1000))], title=film.stem)
+    kind = Posters.CHEAP if posters else Posters.NONE
+    built = build_world(Catalogue(films), posters=kind, clock=clock)
+    return World(built.stash_sim, built.plex_sim, built.section, data_dir, clock or SystemClock())

@@ -64,6 +64,7 @@ class App:
 
     settings: Settings
     store: Store
+    transport: Transport
     stash: StashClient
     plex: PlexClient
     clock: Clock
@@ -144,6 +145,7 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             yield App(
                 settings=settings,
                 store=store,
+                transport=transport,
                 stash=StashClient(
                     _limited_stash(transport, settings),
                     settings.stash_url,

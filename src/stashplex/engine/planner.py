@@ -97,6 +97,12 @@ class Planner:
             planned[scene_id] = outcome if isinstance(outcome, Failed) else outcome.value
         return planned
 
+    async def matches(self, scene_ids: Sequence[SceneId]) -> dict[SceneId, tuple[Match, ...]]:
+        """Return the items of these scenes; scenes without any are missing. Raises: ServerError."""
+        scenes = await self._stash.scenes(scene_ids)
+        results = await self._matched(tuple(scenes.values()))
+        return {scene_id: result for scene_id, result in results.items() if isinstance(result, tuple)}
+
     async def read(self, rating_keys: Collection[RatingKey]) -> dict[RatingKey, Item]:
         """Return the items with these keys as Plex shows them now; those that are gone are missing."""
         keys = list(dict.fromkeys(rating_keys))

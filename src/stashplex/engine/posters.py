@@ -31,7 +31,7 @@ class PosterResult:
 
 
 async def bring_poster(
-    stash: StashClient, plex: PlexClient, cover_url: str | None, item: Item, known: Poster | None, now: datetime
+    stash: StashClient, plex: PlexClient, cover_url: str | None, item: Item, known: Poster | None, *, now: datetime
 ) -> PosterResult:
     """Make Plex show the cover of a scene. Raises: ServerError, EntryError, EntryRejected.
 
@@ -55,6 +55,6 @@ async def bring_poster(
 
 
 def _trusted(stamp: str, now: datetime) -> str:
-    """Return a stamp that can be compared later, or `""` for one that is too young: then the ETag is asked next time."""
+    """Return a stamp that can be compared later, or `""` if it is too young: then the ETag is asked next time."""
     is_old = stamp.isascii() and stamp.isdigit() and int(stamp) < now.timestamp() - RACY_S
     return stamp if is_old else ""

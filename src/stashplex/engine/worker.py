@@ -140,7 +140,7 @@ class Worker:
         stop.check(self._clock.now())
         known = planned.link.base.poster if planned.link and planned.link.base else None
         now = self._clock.now()
-        poster = await attempt(bring_poster, self._stash, self._plex, write.cover_url, planned.item, known, now)
+        poster = await attempt(bring_poster, self._stash, self._plex, write.cover_url, planned.item, known, now=now)
         if isinstance(poster, Failed):
             write.poster = known
             if isinstance(poster.error, ServerError):

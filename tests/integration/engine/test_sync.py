@@ -28,7 +28,7 @@ async def test_first_sync_brings_every_field(tmp_path: Path) -> None:
     world.stash.update_scene(
         2,
         title="The Blue Door",
-        details="One.\n\nTwo "quoted" 日本 🎬",
+        details="One.\n\nTwo 'quoted' 日本 🎬",
         director="Jane Roe",
         date="2021-03-04",
         rating100=75,
@@ -41,7 +41,7 @@ async def test_first_sync_brings_every_field(tmp_path: Path) -> None:
     item = shown(world, 2)
     assert item.fields["title"] == "The Blue Door"
     assert item.fields["titleSort"] == "Blue Door"
-    assert item.fields["summary"] == "One.\n\nTwo "quoted" 日本 🎬"
+    assert item.fields["summary"] == "One.\n\nTwo 'quoted' 日本 🎬"
     assert item.fields["studio"] == "Acme"
     assert item.fields["originallyAvailableAt"] == "2021-03-04"
     assert item.view(1).rating == 7.5

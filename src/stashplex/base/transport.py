@@ -4,6 +4,8 @@ Production sends over aiohttp (`HttpTransport`), tests and simulations call an A
 (`tests/transports.py`). A transport never retries, never follows redirects, and raises only `TransportFailed`.
 """
 
+import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -110,12 +112,15 @@ class HttpTransport(Transport):
             raise TransportFailed(Fault.TIMEOUT_AFTER_SEND, "no answer in time") from error
         except aiohttp.ClientConnectorError as error:  # before ValueError: a refused certificate is both
             raise TransportFailed(Fault.CONNECT, _reason(error)) from error
-        except (aiohttp.InvalidURL, ValueError) as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
             raise TransportFailed(Fault.INVALID_URL, "not a usable address") from error
+        except aiohttp.ClientResponseError as error:
+            unchained = TransportFailed(Fault.BROKEN, f"the connection broke ({type(error).__name__})")
         except aiohttp.ClientError as error:
             raise TransportFailed(Fault.BROKEN, f"the connection broke ({type(error).__name__})") from error
         except OSError as error:
             raise TransportFailed(Fault.BROKEN, f"the connection broke ({type(error).__name__})") from error
+        raise unchained  # out here, because that error of aiohttp holds the request's headers, secrets included
 
 
 def _client_timeout(timeouts: Timeouts, *, total_s: float | None) -> aiohttp.ClientTimeout:
@@ -128,8 +133,13 @@ def _client_timeout(timeouts: Timeouts, *, total_s: float | None) -> aiohttp.Cli
 
 
 def _reason(error: aiohttp.ClientConnectorError) -> str:
-    """Return why a connection could not be made, without the address (it may hold a secret)."""
-    return (error.os_error.strerror or type(error.os_error).__name__).lower()
+    """Return why a connection could not be made, in words for a person."""
+    cause = error.os_error
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "its name is not known"
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed: {cause.strerror or 'no reason given'}"
+    return os.strerror(cause.errno).lower() if cause.errno else "connection failed"
 
 
 class LimitedTransport(Transport):

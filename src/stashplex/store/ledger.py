@@ -135,7 +135,7 @@ class Ledger:
         Shape: at most one settlement per entry.
         """
         with self._database.write() as connection:
-            held = dict(connection.execute(statements.HELD, {"token": token}).tuples().all())
+            held = dict(connection.execute(statements.HELD, {"token": token}).all())
             ours = [one for one in settlements if one.entry_id in held]
             moves = (_settle(one, held[one.entry_id], token, now) for one in ours)
             statements.SETTLE.execute(connection, moves)

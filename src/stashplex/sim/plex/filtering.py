@@ -20,11 +20,10 @@ from stashplex.sim.plex.world import World
 Test = Callable[[Item], bool]
 
 _KEY = re.compile(r"(?:[a-zA-Z]+\.)?([a-zA-Z]\w*)(!=|>>|<<|=|!|>|<)?")
-_NOT_FILTERS = re.compile(
-    r"X-Plex-.*|include.*|exclude.*|async.*|check.*|type|sort|limit|skipRefresh|push|pop|or|and|group|having|duplicate"
-    r"|language|uri|title|smart"
+_NOT_FILTER = re.compile(
+    r"X-Plex-.*|include.*|exclude.*|async.*|check.*|type|sort|limit|skipRefresh|and|group|having|nocache|language"
 )
-_EDIT_KEY = re.compile(r".*(\.(value|locked|tag|tag-|text|thumb|art|theme|tagKey|role)|\[\d*\].*)")
+_EDIT_KEY = re.compile(r".*\.(value|locked|tag|tag-|text|thumb|tagKey)|.*\[\d*\].*")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mon": 2592000, "y": 31536000}
 
 STRINGS = {"title", "studio", "tagline", "summary", "originalTitle", "editionTitle", "titleSort"}
@@ -104,6 +103,8 @@ class _Reader:
             self._groups[-1][-1].append(_any_of(alternatives))
 
     def _take_filter(self, key: str, value: str) -> None:
+        if _EDIT_KEY.fullmatch(key) or _NOT_FILTER.fullmatch(key):
+            return
         found = _KEY.fullmatch(key)
         name, operator = (found[1], found[2] or "") if found else (key, "")
         if value.startswith("=") and name in STRINGS and operator in {"", "!"}:
@@ -120,8 +121,7 @@ class _Reader:
         make = _MAKERS.get(name)
         if make is not None:
             return make(name, operator, value, self._account)
-        is_known = _NOT_FILTERS.fullmatch(name) or _EDIT_KEY.fullmatch(name)
-        if self._world.switches.unknown_filter_is_error and not is_known:
+        if self._world.switches.unknown_filter_is_error:
             raise Refused(400)
         return None
 

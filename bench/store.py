@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from stashplex.base.clock import SystemClock
@@ -74,7 +75,7 @@ def _measure(path: Path, size: int) -> None:
     _tell("counts", _seconds(lambda: ledger.counts(plex_id, now=NOW)) * 1e3, "ms")
     _tell("count_links", _seconds(lambda: ledger.count_links(plex_id)) * 1e3, "ms")
     _index(PlexIndex(database), plex_id, size)
-    _contention(path, plex_id)
+    _contention(path)
     seconds = _seconds(database.close)
     _tell("close", seconds * 1e3, "ms", f"{path.stat().st_size / 2**20:.0f} MiB")
     _tell("open: nothing to do", _seconds(lambda: Database.open(path).close()) * 1e3, "ms")
@@ -83,24 +84,28 @@ def _measure(path: Path, size: int) -> None:
 def _index(index: PlexIndex, plex_id: PlexId, size: int) -> None:
     for round_name in ("new", "again"):
         crawl = index.begin_crawl(plex_id, SECTION)
-        seconds = _seconds(lambda crawl=crawl: [index.add_page(plex_id, SECTION, crawl, page) for page in _pages(size)])
+        seconds = _seconds(partial(_fill, index, plex_id, crawl, size))
         _tell(f"index, {round_name}", size / seconds, "/s", f"{seconds:.1f} s")
-        seconds = _seconds(lambda crawl=crawl: index.finish_crawl(plex_id, SECTION, crawl, 1, NOW))
+        seconds = _seconds(partial(index.finish_crawl, plex_id, SECTION, crawl, 1, NOW))
         _tell(f"finish_crawl, {round_name}", seconds * 1e3, "ms")
     asked = [_file(number) for number in range(0, size, size // 100)]
     _tell("find_by_path, 100", _median(lambda: index.find_by_path(plex_id, [SECTION], asked)) * 1e6, "us")
     _tell("find_by_name, 100", _median(lambda: index.find_by_name(plex_id, [SECTION], asked)) * 1e6, "us")
 
 
-def _contention(path: Path, plex_id: PlexId) -> None:
+def _fill(index: PlexIndex, plex_id: PlexId, crawl: int, size: int) -> None:
+    for page in _pages(size):
+        index.add_page(plex_id, SECTION, crawl, page)
+
+
+def _contention(path: Path) -> None:
     """Four writers, each with its own connections: the longest that one of them waited for its turn."""
     waits: list[float] = []
     stores = [Database.open(path) for _ in range(4)]
 
     def work(store: Database, name: str) -> None:
         ledger = Ledger(store)
-        for number in range(SAMPLES):
-            waits.append(_seconds(lambda number=number: ledger.release(f"{name} {number}", NOW)))
+        waits.extend(_seconds(partial(ledger.release, f"{name} {number}", NOW)) for number in range(SAMPLES))
 
     threads = [threading.Thread(target=work, args=(store, str(number))) for number, store in enumerate(stores)]
     for thread in threads:

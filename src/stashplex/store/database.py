@@ -36,6 +36,7 @@ _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages: 16 MiB; a page that changes often is written back once
     "PRAGMA cache_size = -16384",  # KiB; the due index of 1,000,000 rows fits
     "PRAGMA journal_size_limit = 67108864",  # bytes; a log that grew is cut again
 )

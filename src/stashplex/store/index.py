@@ -54,14 +54,15 @@ _IS_SECTION = (section.c.plex_id == bindparam("of_plex")) & (section.c.section =
 
 
 def _add() -> Batch:
-    """Add a part, or refresh one. The keys follow from the file, so that a refresh touches no index."""
+    """Add a part, or refresh one, which touches no index: both keys follow from the path."""
     names: tuple[str, ...] = ("plex_id", "rating_key", "section", "file", "path_key", "name_key")
     names += ("size", "duration_ms", "updated_at", "crawl")
     statement = upsert(plex_item).values({name: bindparam(name) for name in names})
     new = statement.excluded
     refreshed = statement.on_conflict_do_update(
-        index_elements=[plex_item.c.plex_id, plex_item.c.rating_key, plex_item.c.section, plex_item.c.file],
+        index_elements=[plex_item.c.plex_id, plex_item.c.section, plex_item.c.path_key, plex_item.c.rating_key],
         set_={
+            "file": new.file,
             "size": new.size,
             "duration_ms": new.duration_ms,
             "updated_at": new.updated_at,

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from stashplex.domain.document import Base
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest schema version; equal to the newest migration (tested)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,6 +90,7 @@ entry = Table(
     Column("last_error_type", Text),
     Column("last_error", Text),
     Column("first_failed_at", BigInteger),
+    Column("dismissed_at", BigInteger),
     UniqueConstraint("plex_id", "scene_id"),
     CheckConstraint("state IN ('pending', 'leased', 'synced', 'dead')", name="state"),
     CheckConstraint("priority IN (0, 10)", name="priority"),
@@ -144,6 +145,7 @@ link = Table(
     Column("evidence", Text, nullable=False),
     Column("file", Text, nullable=False),
     Column("base", Text),
+    Column("intent", Text),
     UniqueConstraint("entry_id", "rating_key"),
 )
 
@@ -161,9 +163,9 @@ plex_item = Table(
     Column("duration_ms", BigInteger),
     Column("updated_at", BigInteger, nullable=False),
     Column("crawl", Integer, nullable=False),
-    UniqueConstraint("plex_id", "rating_key", "section", "file"),
-    Index(None, "plex_id", "section", "path_key"),
+    UniqueConstraint("plex_id", "section", "path_key", "rating_key"),
     Index(None, "plex_id", "section", "name_key"),
+    Index(None, "plex_id", "rating_key"),
 )
 
 section = Table(
@@ -197,4 +199,33 @@ cursor = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+breaker = Table(
+    "breaker",
+    metadata,
+    Column("server", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("successes", Integer, nullable=False),
+    Column("probes", Integer, nullable=False),
+    Column("opened_at", BigInteger),
+    Column("retry_at", BigInteger),
+    Column("closed_at", BigInteger),
+    Column("cause", Text),
+    Column("reason", Text, nullable=False),
+    Column("probe_token", Text),
+)
+
+outage = Table(
+    "outage",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("server", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("cause", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Index(None, "server", "started_at"),
 )

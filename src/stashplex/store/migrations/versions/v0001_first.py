@@ -108,15 +108,17 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["plex_id"], ["plex.id"], name=op.f("fk_plex_item_plex_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plex_item")),
         sa.UniqueConstraint(
-            "plex_id", "rating_key", "section", "file", name=op.f("uq_plex_item_plex_id_rating_key_section_file")
+            "plex_id",
+            "section",
+            "path_key",
+            "rating_key",
+            name=op.f("uq_plex_item_plex_id_section_path_key_rating_key"),
         ),
     )
     op.create_index(
         op.f("ix_plex_item_plex_id_section_name_key"), "plex_item", ["plex_id", "section", "name_key"], unique=False
     )
-    op.create_index(
-        op.f("ix_plex_item_plex_id_section_path_key"), "plex_item", ["plex_id", "section", "path_key"], unique=False
-    )
+    op.create_index(op.f("ix_plex_item_plex_id_rating_key"), "plex_item", ["plex_id", "rating_key"], unique=False)
     op.create_table(
         "section",
         sa.Column("plex_id", sa.SmallInteger(), nullable=False),

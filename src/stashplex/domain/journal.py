@@ -14,6 +14,7 @@ from stashplex.domain.item import RatingKey
 class JournalEvent(StrEnum):
     """What happened, in the past tense. A closed list."""
 
+    ENTRY_ADOPTED = "entry_adopted"
     ENTRY_SYNCED = "entry_synced"
     ENTRY_HELD = "entry_held"
     ENTRY_RETRIED = "entry_retried"

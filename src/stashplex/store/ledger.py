@@ -50,6 +50,15 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
+class Adoption:
+    """An entry as another program left it. Shape: `transition` is PENDING or DEAD; `story` goes into the journal."""
+
+    scene_id: SceneId
+    transition: Transition
+    story: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How many entries of one Plex server stand where. `due` and `waiting` are the two parts of `pending`."""
 
@@ -103,6 +112,31 @@ class Ledger:
                 statements.MARK.execute(connection, chunk)
             marked += len(chunk)
         return marked
+
+    def adopt(self, plex_id: PlexId, adoptions: Iterable[Adoption], *, now: datetime) -> int:
+        """Take entries over with their story, and return how many. A scene that has an entry keeps it as it is.
+
+        Shape: at most one per scene, any number, read as needed; chunks are separate transactions.
+        """
+        rest = iter(adoptions)
+        adopted = 0
+        while chunk := {one.scene_id: one for one in islice(rest, MARK_CHUNK)}:
+            question = {"plex_id": plex_id, "scene_ids": list(chunk)}
+            with self._database.write() as connection:
+                known = {scene_id for scene_id, _ in connection.execute(statements.IDS, question)}
+                statements.ADOPT.execute(connection, (_adopt(plex_id, one) for one in chunk.values()))
+                new = [row for row in connection.execute(statements.IDS, question) if row.scene_id not in known]
+                stories = ((EntryId(row.id), chunk[row.scene_id].story) for row in new)
+                journal.append(
+                    connection,
+                    (
+                        (entry_id, JournalRow(now, JournalEvent.ENTRY_ADOPTED, detail=story))
+                        for entry_id, story in stories
+                        if story
+                    ),
+                )
+            adopted += len(new)
+        return adopted
 
     def lease(
         self, plex_id: PlexId, *, owner: str, token: str, limit: int, now: datetime, until: datetime
@@ -256,6 +290,16 @@ def _settle(one: Settlement, generation: int, token: str, now: datetime) -> Mapp
         "new_settled": one.generation if is_done else None,
         "entry_id": one.entry_id,
         "token": token,
+    }
+
+
+def _adopt(plex_id: PlexId, one: Adoption) -> Mapping[str, object]:
+    return {
+        **_columns(one.transition),
+        "plex_id": plex_id,
+        "scene_id": one.scene_id,
+        "priority": Priority.BULK.value,
+        "new_settled": 0 if one.transition.state is State.PENDING else 1,
     }
 
 

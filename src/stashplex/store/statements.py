@@ -103,6 +103,24 @@ def _lesser(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElemen
 
 MARK = _mark()
 
+ADOPT = Batch(
+    upsert(entry)
+    .values(
+        plex_id=bindparam("plex_id"),
+        scene_id=bindparam("scene_id"),
+        state=bindparam("new_state"),
+        priority=bindparam("priority"),
+        generation=literal_column("1"),
+        settled_generation=bindparam("new_settled"),
+        due_at=bindparam("new_due_at"),
+        retry_count=bindparam("new_retry_count"),
+        last_error_type=bindparam("new_error_type"),
+        last_error=bindparam("new_error"),
+        first_failed_at=bindparam("new_first_failed_at"),
+    )
+    .on_conflict_do_nothing(index_elements=[entry.c.plex_id, entry.c.scene_id])
+)
+
 
 def _due() -> Select[*tuple[Any, ...]]:
     parts = [
@@ -200,6 +218,9 @@ COUNTS = select(
 )
 
 FIND = select(*ENTRY).where(_IS_OF_PLEX, entry.c.scene_id == bindparam("scene_id"))
+IDS = select(entry.c.scene_id, entry.c.id).where(
+    _IS_OF_PLEX, entry.c.scene_id.in_(bindparam("scene_ids", expanding=True))
+)
 KNOWN = select(entry.c.scene_id).where(_IS_OF_PLEX, entry.c.scene_id.in_(bindparam("scene_ids", expanding=True)))
 
 _PAGE = (

@@ -1,5 +1,6 @@
 """The schema: made by migrations alone, the same as the tables in the code, forward only."""
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,9 @@ from stashplex.store.header import APPLICATION_ID
 from stashplex.store.migration import migrate
 from stashplex.store.schema import REVISION, metadata
 
+_BETWEEN_PARTS = re.compile(r"\n|,\s*(?=[a-z_]+ (?:TEXT|BIGINT|INTEGER|SMALLINT)\b)")
+"""ALTER TABLE writes a new column behind the last one, on its line."""
+
 SCRIPTS = ScriptDirectory(str(Path(migrations.__file__).parent))
 
 
@@ -23,7 +27,7 @@ def _schema(path: Path) -> set[tuple[str, frozenset[str]]]:
     with closing(sqlite3.connect(path)) as connection:
         found = connection.execute("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
         return {
-            (name, frozenset(line.strip(" ,\t") for line in sql.splitlines()))
+            (name, frozenset(part.strip(" ,\t\n") for part in _BETWEEN_PARTS.split(sql)))
             for name, sql in found
             if name != "alembic_version"
         }

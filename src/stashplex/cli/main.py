@@ -6,6 +6,7 @@ from stashplex.cli.demo import demo
 from stashplex.cli.plan import plan
 from stashplex.cli.show import status, why
 from stashplex.cli.sync import sync
+from stashplex.cli.takeover import import_stash2plex
 from stashplex.version import __version__
 
 
@@ -19,5 +20,5 @@ def main() -> None:
     """
 
 
-for command in (sync, plan, status, why, demo):
+for command in (sync, plan, status, why, demo, import_stash2plex):
     main.add_command(command)

@@ -32,6 +32,7 @@ from stashplex.store.index import PlexIndex
 from stashplex.store.journal import Journal
 from stashplex.store.ledger import Ledger
 from stashplex.store.overview import Overview
+from stashplex.store.owner import Owners
 from stashplex.version import __version__
 
 DATABASE_NAME = "stashplex.sqlite"
@@ -43,6 +44,7 @@ class Store:
 
     database: Database
     ledger: Ledger
+    owners: Owners
     index: PlexIndex
     journal: Journal
     overview: Overview
@@ -53,7 +55,14 @@ def open_store(data_dir: Path) -> Iterator[Store]:
     """Open the database in the data folder. Raises: StoreError."""
     database = Database.open(data_dir / DATABASE_NAME)
     try:
-        yield Store(database, Ledger(database), PlexIndex(database), Journal(database), Overview(database))
+        yield Store(
+            database,
+            Ledger(database),
+            Owners(database),
+            PlexIndex(database),
+            Journal(database),
+            Overview(database),
+        )
     finally:
         database.close()
 
@@ -110,6 +119,7 @@ class App:
         )
         return Scheduler(
             ledger=self.store.ledger,
+            owners=self.store.owners,
             worker=worker,
             crawler=crawler,
             plex_id=target.plex_id,

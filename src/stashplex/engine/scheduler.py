@@ -1,7 +1,7 @@
 """Runs passes until nothing is due: leases batches, paces the worker, waits for what is due soon.
 
-It knows when, never what. The invariants: no lease is left behind when a run ends, however it ends; a server that
-refuses us stops the run; a server that fails is left alone until its hold is over.
+It knows when, never what. The invariants: no lease is left behind when a run ends, and those that a killed one left
+behind are taken up at once; a server that refuses us stops the run; one that fails is left alone until its hold ends.
 """
 
 import random
@@ -18,6 +18,7 @@ from stashplex.domain.outcome import HOLD_S
 from stashplex.engine.crawl import Crawler
 from stashplex.engine.worker import PassReport, Worker
 from stashplex.store.ledger import Ledger
+from stashplex.store.owner import Owners
 
 LEASE_S = 600.0
 """How long a batch may take. A slow Plex needs about 5 s for each of 100 edits."""
@@ -42,6 +43,7 @@ class Scheduler:
         self,
         *,
         ledger: Ledger,
+        owners: Owners,
         worker: Worker,
         crawler: Crawler,
         plex_id: PlexId,
@@ -51,6 +53,7 @@ class Scheduler:
         on_pass: Callable[[PassReport], None],
     ) -> None:
         self._ledger = ledger
+        self._owners = owners
         self._worker = worker
         self._crawler = crawler
         self._plex_id = plex_id
@@ -62,9 +65,13 @@ class Scheduler:
 
     async def run_until_idle(self, wait_s: float) -> RunReport:
         """Work until nothing is due, waiting at most `wait_s` seconds in all for what is due later."""
-        budget_s = wait_s
+        with self._owners.enrolled(self._clock.now()) as owner:
+            return await self._run(owner, wait_s)
+
+    async def _run(self, owner: str, budget_s: float) -> RunReport:
         while True:
-            await self._drain()
+            self._owners.expire_orphans(self._clock.now())
+            await self._drain(owner)
             pause_s = self._pause_s()
             if pause_s is None or pause_s > budget_s or isinstance(self._report.server_error, ServerRefused):
                 return self._report
@@ -73,18 +80,18 @@ class Scheduler:
             self._report = replace(self._report, server_error=None)
             self._crawler.start_round()
 
-    async def _drain(self) -> None:
+    async def _drain(self, owner: str) -> None:
         async with anyio.create_task_group() as group:
             for _ in range(PASSES_IN_FLIGHT):
-                group.start_soon(self._run_passes)
+                group.start_soon(self._run_passes, owner)
 
-    async def _run_passes(self) -> None:
+    async def _run_passes(self, owner: str) -> None:
         while self._report.server_error is None:
             token = f"{self._chance.getrandbits(64):016x}"
             now = self._clock.now()
             until = now + timedelta(seconds=LEASE_S)
             batch = self._ledger.lease(
-                self._plex_id, owner="sync", token=token, limit=self._batch_size, now=now, until=until
+                self._plex_id, owner=owner, token=token, limit=self._batch_size, now=now, until=until
             )
             if not batch:
                 return

@@ -14,7 +14,7 @@ import msgspec
 
 from stashplex.base.errors import ConfigError, ProtocolError, Server, ServerBusy, ServerUnreachable, StashplexError
 from stashplex.base.transport import Request, Response, Transport
-from stashplex.base.wire import Peer
+from stashplex.base.wire import Peer, Unwatched, Watch
 from stashplex.domain.scene import Scene, SceneId
 from stashplex.stash.codec import (
     CHECK_DOCUMENT,
@@ -59,10 +59,12 @@ class StashClient:
     ProtocolError (an answer that we do not understand).
     """
 
-    def __init__(self, transport: Transport, url: str, api_key: str = "") -> None:
+    def __init__(self, transport: Transport, url: str, api_key: str = "", *, watch: Watch | None = None) -> None:
         base_url = url.rstrip("/").removesuffix("/graphql")
         self._transport = transport
-        self._peer = Peer(Server.STASH, base_url, api_key, "STASHPLEX_STASH_URL", "STASHPLEX_STASH_API_KEY")
+        self._peer = Peer(
+            Server.STASH, base_url, api_key, "STASHPLEX_STASH_URL", "STASHPLEX_STASH_API_KEY", watch or Unwatched()
+        )
         self._secret_headers = {"ApiKey": api_key} if api_key else {}
         self._fields: SceneFields | None = None
         self.requests = 0
@@ -71,7 +73,7 @@ class StashClient:
         """Return who answers, if it is in service. Raises: ServerUnreachable (setup or migration is not finished)."""
         identity = await self._ask(CHECK_DOCUMENT, {}, parse_check)
         if identity.status.upper() != "OK":
-            raise ServerUnreachable(Server.STASH, f"Stash is not in service ({identity.status}).", hint=_FINISH)
+            raise self._peer.told(_not_in_service(f" ({identity.status})"))
         return identity
 
     async def schema(self) -> SceneFields:
@@ -139,7 +141,7 @@ class StashClient:
         if response.status != 200:
             raise self._peer.not_understood("the request for a cover", response)
         if is_page(response):
-            raise self._peer.refused(response.status)
+            raise self._peer.told(self._peer.refused(response.status))
         return cover_of(response)
 
     async def _batch(self, ids: list[SceneId]) -> dict[SceneId, Scene]:
@@ -159,7 +161,7 @@ class StashClient:
         if missing:
             look = await self._post(render_each_document(fields, missing), {})
             self._require_no_errors(look)
-            found |= self._decoded(lambda body: parse_each(body, fields.unknown_fields), look)
+            found |= self._decoded(lambda body: parse_each(body, fields.unknown_fields, missing), look)
         return {number: found[number] for number in ids if number in found}
 
     async def _is_schema_new(self, before: SceneFields) -> bool:
@@ -178,7 +180,7 @@ class StashClient:
         response = await self._send(Request("POST", f"{self._peer.base_url}/graphql", headers, body))
         self._require_served(response)
         if response.status in {404, 405}:
-            raise self._peer.not_there(response.status)
+            raise self._peer.told(self._peer.not_there(response.status))
         return response
 
     async def _send(self, request: Request) -> Response:
@@ -190,9 +192,9 @@ class StashClient:
         if 300 <= response.status < 400 and response.status != 304:
             location = response.headers.get("location", "").lower()
             if "/login" in location:
-                raise self._peer.refused(response.status)
+                raise self._peer.told(self._peer.refused(response.status))
             if "/setup" in location or "/migrate" in location:
-                raise ServerUnreachable(Server.STASH, "Stash is not in service.", hint=_FINISH)
+                raise self._peer.told(_not_in_service())
         self._peer.require_served(response)
 
     def _require_no_errors(self, response: Response) -> None:
@@ -209,9 +211,10 @@ class StashClient:
             raise self._peer.not_understood("a query", response)
         texts = [error.message.lower() for error in errors]
         if any(sign in text for text in texts for sign in _LOCKED):
-            raise ServerBusy(Server.STASH, "Stash's database is locked.", hint="Wait for Stash to finish its work.")
+            busy = ServerBusy(Server.STASH, "Stash's database is locked.", hint="Wait for Stash to finish its work.")
+            raise self._peer.told(busy)
         if any(sign in text for text in texts for sign in _NOT_OPEN):
-            raise ServerUnreachable(Server.STASH, "Stash is not in service.", hint=_FINISH)
+            raise self._peer.told(_not_in_service())
         return errors
 
     def _failed(self, errors: tuple[GraphError, ...]) -> StashplexError:
@@ -225,6 +228,10 @@ class StashClient:
             return parse(response.body)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
             raise self._peer.not_understood(f"a query ({self._peer.scrubbed(str(error))})", response) from error
+
+
+def _not_in_service(status: str = "") -> ServerUnreachable:
+    return ServerUnreachable(Server.STASH, f"Stash is not in service{status}.", hint=_FINISH, is_maintenance=True)
 
 
 def _page_variables(page_size: int, after: int, updated_since: datetime | None) -> dict[str, object]:

@@ -249,12 +249,14 @@ def parse_scenes(body: bytes, unknown: frozenset[str]) -> dict[SceneId, Scene]:
     return {scene.id: scene for scene in scenes}
 
 
-def parse_each(body: bytes, unknown: frozenset[str]) -> dict[SceneId, Scene]:
-    """Return the scenes that were found one by one; those that Stash does not have are missing.
+def parse_each(body: bytes, unknown: frozenset[str], ids: Collection[SceneId]) -> dict[SceneId, Scene]:
+    """Return the scenes among `ids` that were found one by one; those that Stash says it does not have are missing.
 
     Raises: msgspec.DecodeError.
     """
     data: dict[str, _Scene | None] = _data(_EACH, body)
+    if data.keys() != {f"scene{number}" for number in ids}:
+        raise IncompleteAnswer("not every scene is answered")
     scenes = [_scene(entry, unknown) for entry in data.values() if entry is not None]
     return {scene.id: scene for scene in scenes}
 

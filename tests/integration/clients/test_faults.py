@@ -273,6 +273,21 @@ async def test_stash_refuses_a_question(
     assert_clean(caught.value)
 
 
+async def test_a_scene_that_cannot_be_read_is_not_a_scene_that_is_gone() -> None:
+    look = {"data": {"scene1": None}, "errors": [{"message": "parsing time", "path": ["scene1", "updated_at"]}]}
+    answers = (FIELDS, graph_errors("parsing time"), Response(200, {}, json.dumps(look).encode()))
+    with pytest.raises(ProtocolError, match=r"parsing time \(scene1\.updated_at\)"):
+        await a_stash(*answers).scenes([SceneId(1)])
+
+
+async def test_a_scene_is_gone_only_if_stash_says_so_twice() -> None:
+    nothing = Response(200, {}, b'{"data":{"findScenes":{"scenes":[]}}}')
+    gone = Response(200, {}, b'{"data":{"scene1":null}}')
+    assert await a_stash(FIELDS, nothing, gone).scenes([SceneId(1)]) == {}
+    with pytest.raises(ProtocolError):
+        await a_stash(FIELDS, nothing, Response(200, {}, b'{"data":{}}')).scenes([SceneId(1)])
+
+
 @pytest.mark.parametrize("status", ["SETUP", "NEEDS_MIGRATION"])
 async def test_a_stash_that_waits_for_its_owner_is_not_in_service(status: str) -> None:
     body = json.dumps({"data": {"version": {"version": "v0.30"}, "systemStatus": {"status": status}}}).encode()

@@ -139,6 +139,7 @@ async def test_items_are_read_whole_in_one_request(world: World) -> None:
     assert (item.title, item.genres, item.actors) == ("T", tuple(many), tuple(many))
     assert (item.labels, item.collections) == (("L",), ("C",))
     assert (item.section, item.files) == (world.key, ("/data/film 1.mp4",))
+    assert [asked.path for asked in world.sim.requests] == [f"/library/metadata/{other},{key}"]
     assert world.client.requests == 1
 
 

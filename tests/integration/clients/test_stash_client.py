@@ -198,6 +198,7 @@ async def test_all_scenes_are_listed_page_by_page(world: World, page_size: int) 
     numbers = [a_scene(world) for _ in range(8)]
     world.sim.destroy_scene(numbers[5])
     assert await ids_of(world, page_size) == [*numbers[:5], *numbers[6:]]
+    assert world.client.requests == 7 // page_size + 1  # a page that is not full is the last
     assert await world.client.count_scenes() == 7
 
 

@@ -100,7 +100,7 @@ def test_nulls_are_empty() -> None:
 
 
 def test_single_look_ups_leave_out_what_is_gone() -> None:
-    assert parse_each(data(scene42=WHOLE, scene43=None), frozenset()) == {42: SCENE}
+    assert parse_each(data(scene42=WHOLE, scene43=None), frozenset(), [SceneId(42), SceneId(43)]) == {42: SCENE}
 
 
 def test_broken_characters_do_not_cost_the_page() -> None:

@@ -87,9 +87,9 @@ class App:
         plex_id = self.store.ledger.plex_id(identity.machine_identifier, self.settings.plex_url)
         return Target(plex_id, self.settings.plex_url, identity.version, sections)
 
-    def crawler(self, target: Target) -> Crawler:
+    def crawler(self, target: Target, *, accepts_smaller: bool = False) -> Crawler:
         """Return the one that keeps the path index fresh."""
-        return Crawler(self.plex, self.store.index, target, self.clock)
+        return Crawler(self.plex, self.store.index, target, self.clock, accepts_smaller=accepts_smaller)
 
     def intake(self, target: Target) -> Intake:
         """Return the one that marks entries."""

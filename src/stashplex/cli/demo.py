@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,4 +186,5 @@ def _keep(servers: Servers) -> None:
     for name in Servers.__slots__:
         results.print(f"  export STASHPLEX_{name.upper()}='{getattr(servers, name)}'", markup=False)
     results.print("  export STASHPLEX_DATA_DIR=./demo-data\n  stashplex sync", markup=False)
-    anyio.run(anyio.sleep_forever)
+    with suppress(KeyboardInterrupt):
+        anyio.run(anyio.sleep_forever)

@@ -10,13 +10,14 @@ from rich.table import Table
 
 from stashplex.app import App, open_app
 from stashplex.base.config import Settings
+from stashplex.cli.notice import note_missing_fields, note_nothing_found
 from stashplex.cli.progress import steps
 from stashplex.cli.run import common_options, load_settings, messages, print_json, reports_errors, results, run
 from stashplex.cli.scope import Period, SceneList, Scope
 from stashplex.domain.plan import Plan, TagChange, TextChange
 from stashplex.domain.scene import SceneId
 from stashplex.engine.attempt import Failed
-from stashplex.engine.intake import require_scenes
+from stashplex.engine.intake import require_scenes, stash_is_empty
 from stashplex.engine.planner import Planned, SceneGone, ScenePlan
 from stashplex.engine.survey import SceneClass, Survey, classify, survey_batch
 
@@ -73,6 +74,7 @@ async def plan_once(settings: Settings, scope: Scope) -> PlanResult:
     async with open_app(settings) as app:
         with steps(messages, is_shown=messages.is_terminal) as shown:
             target = await app.connect()
+            await note_missing_fields(app)
             crawler = app.crawler(target)
             if scope.is_all:
                 await crawler.refresh(lambda seen, total: shown.show("Listing Plex", seen, total))
@@ -84,6 +86,10 @@ async def plan_once(settings: Settings, scope: Scope) -> PlanResult:
                 shown.show("Planning", survey.scenes, None)
                 if scope.scene_ids:
                     scenes |= planned
+            if scope.is_all and not survey.scenes:
+                raise stash_is_empty(had_scenes=bool(app.store.ledger.list_entries(target.plex_id, limit=1)))
+            if 0 < survey.scenes == survey.classes[SceneClass.NOT_FOUND]:
+                note_nothing_found(app, target, survey.reasons[SceneClass.NOT_FOUND])
             return PlanResult(survey, scenes)
 
 

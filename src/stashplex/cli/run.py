@@ -5,8 +5,10 @@ scripts rely on (docs/reference/commands.md).
 """
 
 import functools
+import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -18,7 +20,7 @@ from rich.console import Console
 
 from stashplex.base import config, log
 from stashplex.base.config import Settings
-from stashplex.base.errors import ConfigError, ServerError, SideEmpty, StashplexError, StoreError
+from stashplex.base.errors import ConfigError, ProtocolError, ServerError, SideEmpty, StashplexError, StoreError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,7 +78,8 @@ def reports_errors(command: Callable[P, T]) -> Callable[P, T]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return command(*args, **kwargs)
+            with _termination_as_interruption():
+                return command(*args, **kwargs)
         except StashplexError as error:
             fail(error)
         except KeyboardInterrupt:
@@ -84,6 +87,16 @@ def reports_errors(command: Callable[P, T]) -> Callable[P, T]:
             sys.exit(Exit.INTERRUPTED)
 
     return wrapped
+
+
+@contextmanager
+def _termination_as_interruption() -> Iterator[None]:
+    """Let SIGTERM, which services and containers send, end a command as cleanly as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, lambda _signal, _frame: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def fail(error: StashplexError) -> NoReturn:
@@ -99,7 +112,7 @@ def exit_code(error: StashplexError) -> Exit:
     match error:
         case ConfigError() | StoreError():
             return Exit.CONFIG
-        case ServerError() | SideEmpty():
+        case ServerError() | SideEmpty() | ProtocolError():
             return Exit.SERVER
         case _:
             return Exit.UNFINISHED

@@ -12,7 +12,8 @@ import click
 
 from stashplex.app import App, open_app
 from stashplex.base.config import Settings
-from stashplex.base.errors import ServerError
+from stashplex.base.errors import PlexNotFound, ServerError
+from stashplex.cli.notice import note_missing_fields, note_nothing_found
 from stashplex.cli.progress import Steps, steps
 from stashplex.cli.run import (
     Exit,
@@ -26,6 +27,7 @@ from stashplex.cli.run import (
     run,
 )
 from stashplex.cli.scope import Period, SceneList, Scope
+from stashplex.domain.entry import State
 from stashplex.domain.scene import SceneId
 from stashplex.engine.target import Target
 from stashplex.engine.worker import PassReport
@@ -66,6 +68,7 @@ class SyncResult:
     show_default=True,
     help="How long to wait, in seconds and in all, for entries that are tried again soon.",
 )
+@click.option("--accept-smaller", is_flag=True, help="Go on although a Plex library holds far fewer files than before.")
 @common_options
 @reports_errors
 def sync(
@@ -74,6 +77,7 @@ def sync(
     wait_s: float,
     config_file: Path | None,
     *,
+    accept_smaller: bool,
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -81,7 +85,7 @@ def sync(
     if scene_ids and since:
         raise click.UsageError("Give --scene or --since, not both.")
     settings = load_settings(config_file, verbose=verbose)
-    result = run(lambda: sync_once(settings, Scope(scene_ids, since), wait_s))
+    result = run(lambda: sync_once(settings, Scope(scene_ids, since), wait_s, accepts_smaller=accept_smaller))
     if as_json:
         print_json(asdict(result.report))
     else:
@@ -94,25 +98,30 @@ def sync(
         sys.exit(Exit.UNFINISHED)
 
 
-async def sync_once(settings: Settings, scope: Scope, wait_s: float) -> SyncResult:
+async def sync_once(settings: Settings, scope: Scope, wait_s: float, *, accepts_smaller: bool = False) -> SyncResult:
     """Run one bounded sync. Raises: ConfigError, StoreError, ServerError, SideEmpty."""
     async with open_app(settings) as app:
         with steps(messages, is_shown=messages.is_terminal) as shown:
-            return await sync_app(app, scope, wait_s, shown)
+            return await sync_app(app, scope, wait_s, shown, accepts_smaller=accepts_smaller)
 
 
-async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps) -> SyncResult:
+async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps, *, accepts_smaller: bool = False) -> SyncResult:
     """Run one bounded sync with an open app."""
     started_s = app.clock.monotonic_s()
     target = await app.connect()
+    await note_missing_fields(app)
     tally = _Tally(shown)
-    crawler = app.crawler(target)
+    crawler = app.crawler(target, accepts_smaller=accepts_smaller)
     scheduler = app.scheduler(target, crawler, tally.count)
     if scope.is_all:
         await crawler.refresh(lambda seen, total: shown.show("Listing Plex", seen, total))
     tally.scenes = await _mark(app, target, scope, shown)
     tally.show()
-    run_report = await scheduler.run_until_idle(wait_s)
+    run_report = await scheduler.run_until_idle(0.0)
+    if scope.is_all and tally.is_nothing_found:
+        _note_nothing_found(app, target)
+    if wait_s:
+        run_report = await scheduler.run_until_idle(wait_s)
     counts = app.store.ledger.counts(target.plex_id, now=app.clock.now())
     rest = max(0, tally.scenes - tally.report.synced - tally.report.unchanged - tally.report.dead)
     report = replace(
@@ -137,16 +146,24 @@ async def _mark(app: App, target: Target, scope: Scope, shown: Steps) -> int:
     return await intake.mark_all(lambda seen: shown.show("Listing Stash", seen, None))
 
 
+def _note_nothing_found(app: App, target: Target) -> None:
+    first = app.store.ledger.list_entries(target.plex_id, state=State.PENDING, limit=1)
+    if first and first[0].last_error_type == PlexNotFound.__name__:
+        note_nothing_found(app, target, first[0].last_error or "")
+
+
 class _Tally:
     """Adds up the passes of a run."""
 
     def __init__(self, shown: Steps) -> None:
         self._shown = shown
+        self._retried = 0
         self.scenes = 0
         self.report = SyncReport()
 
     def count(self, report: PassReport) -> None:
         """Add one pass."""
+        self._retried += report.retried
         self.report = replace(
             self.report,
             synced=self.report.synced + report.written,
@@ -154,6 +171,11 @@ class _Tally:
             dead=self.report.dead + report.dead,
         )
         self.show()
+
+    @property
+    def is_nothing_found(self) -> bool:
+        """Tell whether entries were looked at and each of them waits."""
+        return self._retried > 0 and not self.report.synced + self.report.unchanged + self.report.dead
 
     def show(self) -> None:
         """Show how far the run is."""

@@ -1,7 +1,7 @@
 """Keeps the path index fresh: reads the listings of the chosen libraries when Plex says that they changed.
 
 The index is a hint; the planner checks the file on the item that it just read. The invariant: a crawl that breaks
-off removes nothing, and a library that is suddenly empty stops the run.
+off removes nothing, and a library that is suddenly empty or much smaller stops the run.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,9 @@ from stashplex.domain.item import Section
 from stashplex.engine.target import Target
 from stashplex.plex.client import PlexClient
 from stashplex.store.index import PlexIndex
+
+SMALL = 20
+"""Files in a library of which a person may well remove most at once."""
 
 Progress = Callable[[int, int], None]
 """Called with the items read so far and the items in all."""
@@ -31,11 +34,14 @@ class CrawlReport:
 class Crawler:
     """Refreshes the index of one Plex server."""
 
-    def __init__(self, plex: PlexClient, index: PlexIndex, target: Target, clock: Clock) -> None:
+    def __init__(
+        self, plex: PlexClient, index: PlexIndex, target: Target, clock: Clock, *, accepts_smaller: bool = False
+    ) -> None:
         self._plex = plex
         self._index = index
         self._target = target
         self._clock = clock
+        self._accepts_smaller = accepts_smaller
         self._may_refresh = True
         self._crawls = 0
         self._lock = anyio.Lock()
@@ -55,7 +61,7 @@ class Crawler:
     async def refresh(self, progress: Progress) -> CrawlReport:
         """Crawl the libraries whose content changed since their last crawl.
 
-        Raises: SideEmpty when they hold nothing at all, ConfigError when one of them is gone.
+        Raises: SideEmpty when they hold nothing at all or one lost most of its files, ConfigError when one is gone.
         """
         self._may_refresh = False
         current = {section.key: section for section in await self._plex.sections()}
@@ -70,7 +76,15 @@ class Crawler:
                 await self._crawl(section, progress)
                 self._crawls += 1
                 crawled += 1
-        return CrawlReport(crawled, self._index.count(self._target.plex_id, [s.key for s in self._target.sections]))
+        items = self._index.count(self._target.plex_id, [section.key for section in self._target.sections])
+        if not items:
+            titles = ", ".join(repr(section.title) for section in self._target.sections)
+            raise SideEmpty(
+                Server.PLEX,
+                f"Plex holds no file in {titles}.",
+                hint="Let Plex scan the library first, or check STASHPLEX_PLEX_LIBRARY; nothing was changed.",
+            )
+        return CrawlReport(crawled, items)
 
     def _is_stale(self, section: Section) -> bool:
         state = self._index.section_state(self._target.plex_id, section.key)
@@ -86,15 +100,21 @@ class Crawler:
             self._index.add_page(plex_id, section.key, crawl, page.parts)
             seen += len(page.parts)
             progress(seen, max(page.total, seen))
-        if not seen and before:
+        if not self._accepts_smaller and _lost_most(before, seen):
             raise SideEmpty(
                 Server.PLEX,
-                f"The Plex library {section.title!r} is empty, but it held {before} files before.",
-                hint="Check in Plex that its folders are mounted; nothing was changed.",
+                f"The Plex library {section.title!r} holds {seen} files, but it held {before} before.",
+                hint="Check in Plex that its folders are mounted; nothing was changed. "
+                "If the files are gone on purpose, run stashplex sync --accept-smaller once.",
             )
         self._index.finish_crawl(
             plex_id, section.key, crawl, content_changed_at=section.content_changed_at, now=self._clock.now()
         )
+
+
+def _lost_most(before: int, now: int) -> bool:
+    """Tell whether a library lost all of its files, or more than half of many."""
+    return before > 0 if not now else before > SMALL and now * 2 < before
 
 
 def _ignore(_seen: int, _total: int) -> None:

@@ -1,7 +1,7 @@
 """Turns "what may have changed" into marks: all scenes of Stash, some by number, or those of a period.
 
-It never looks at values; a mark only says that a scene may differ. The invariant: a Stash that is suddenly empty
-marks nothing and stops the run.
+It never looks at values; a mark only says that a scene may differ. The invariant: a Stash without any scene marks
+nothing and stops the run.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,12 +34,8 @@ class Intake:
             self._ledger.mark(self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK)
             marked += len(ids)
             progress(marked)
-        if marked == 0 and self._ledger.list_entries(self._plex_id, limit=1):
-            raise SideEmpty(
-                Server.STASH,
-                "Stash has no scenes, but it had some before.",
-                hint="Check that STASHPLEX_STASH_URL points to the right Stash and that its database is the right one.",
-            )
+        if marked == 0:
+            raise stash_is_empty(had_scenes=bool(self._ledger.list_entries(self._plex_id, limit=1)))
         return marked
 
     async def mark_since(self, period: timedelta, progress: Progress) -> int:
@@ -56,6 +52,21 @@ class Intake:
         """Mark these scenes. Raises: ConfigError naming the numbers that Stash does not have."""
         await require_scenes(self._stash, scene_ids)
         return self._ledger.mark(self._plex_id, scene_ids, now=self._clock.now(), priority=Priority.INTERACTIVE)
+
+
+def stash_is_empty(*, had_scenes: bool) -> SideEmpty:
+    """Return the error for a Stash without any scene."""
+    if had_scenes:
+        return SideEmpty(
+            Server.STASH,
+            "Stash has no scenes, but it had some before; nothing was changed.",
+            hint="Check that STASHPLEX_STASH_URL points to the right Stash and that its database is the right one.",
+        )
+    return SideEmpty(
+        Server.STASH,
+        "Stash has no scenes.",
+        hint="Let Stash scan its folders first, or check that STASHPLEX_STASH_URL points to the right Stash.",
+    )
 
 
 async def require_scenes(stash: StashClient, scene_ids: Sequence[SceneId]) -> None:

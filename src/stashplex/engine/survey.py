@@ -1,6 +1,6 @@
 """What a sync would do, without doing it: the planner over many scenes, counted.
 
-Used by `stashplex plan`. It is handed a Plex client that refuses edits, so nothing can be written by mistake.
+Used by `stashplex plan`. The planner has no way to write, so nothing can be written by mistake.
 The invariant: each scene is in exactly one class; the classes add up to the scenes.
 """
 

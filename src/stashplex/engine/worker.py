@@ -15,11 +15,14 @@ import structlog
 
 from stashplex.base.clock import Clock
 from stashplex.base.errors import (
+    ConfigError,
     PlexNotFound,
     Server,
     ServerBusy,
     ServerError,
     ServerUnreachable,
+    SideEmpty,
+    StoreError,
     WriteNotTaken,
 )
 from stashplex.domain.document import Base, Poster
@@ -99,18 +102,23 @@ class Worker:
         self._chance = chance
 
     async def pass_over(self, batch: Sequence[Leased], token: str, until: datetime) -> PassReport:
-        """Bring the entries of a leased batch in step and settle them. Never raises for what happened to entries."""
+        """Bring the entries of a leased batch in step and settle them. Raises only what ends the run, see `_plan`."""
         works = [_work(leased, plan) for leased, plan in zip(batch, await self._plan(batch), strict=True)]
         await self._write_all(works, until)
         await self._verify(works)
         return self._settle(works, token)
 
     async def _plan(self, batch: Sequence[Leased]) -> list[Planned]:
-        """Plan a batch; one scene that cannot be read must not fail the others, so then each is planned alone."""
+        """Plan a batch; one scene that cannot be read must not fail the others, so then each is planned alone.
+
+        Raises: SideEmpty, ConfigError, StoreError, which are no entry's fault and end the run.
+        """
         links = {leased.entry.scene_id: leased.links for leased in batch}
         planned = await attempt(self._planner.plan, list(links), links)
         if isinstance(planned, Done):
             return [planned.value[leased.entry.scene_id] for leased in batch]
+        if isinstance(planned.error, SideEmpty | ConfigError | StoreError):
+            raise planned.error
         if isinstance(planned.error, ServerError) or len(batch) == 1:
             return [planned for _ in batch]
         alone: list[Planned] = []

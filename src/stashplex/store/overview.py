@@ -13,7 +13,7 @@ from stashplex.domain.item import RatingKey, SectionKey
 from stashplex.domain.link import Evidence, Link
 from stashplex.domain.scene import SceneId
 from stashplex.store.database import Database
-from stashplex.store.schema import entry, link, parse_base, plex
+from stashplex.store.schema import entry, link, parse_base, plex, plex_item
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ _ERRORS = (
     .group_by(entry.c.state, entry.c.last_error_type)
     .order_by(func.count().desc())
 )
+_FILE = select(plex_item.c.file).where(plex_item.c.plex_id == bindparam("plex_id")).limit(1)
 _LINKS = (
     select(entry.c.scene_id, link.c.rating_key, link.c.section, link.c.evidence, link.c.file, link.c.base)
     .join(entry, link.c.entry_id == entry.c.id)
@@ -70,6 +71,11 @@ class Overview:
                 ErrorCount(state, error_type or "", count)
                 for state, error_type, count in connection.execute(_ERRORS, {"plex_id": plex_id})
             )
+
+    def find_file(self, plex_id: PlexId) -> str | None:
+        """Return the path of any file that a server has, as an example."""
+        with self._database.read() as connection:
+            return connection.execute(_FILE, {"plex_id": plex_id}).scalar_one_or_none()
 
     def links_for(self, plex_id: PlexId, scene_ids: Sequence[SceneId]) -> dict[SceneId, tuple[Link, ...]]:
         """Return the links of some scenes; scenes without any are missing. Shape: some hundreds at a time."""

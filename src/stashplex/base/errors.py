@@ -5,6 +5,7 @@ StashplexError
 ├─ StoreError           the database file cannot be used: exit code 2
 ├─ ServerError          a server failed: Hold, costs no attempt
 │   ├─ ServerUnreachable    refused, timeout, reset, 5xx, Maintenance
+│   ├─ ServerHeld           not sent: the circuit breaker is open
 │   ├─ ServerBusy           429, 503 with Retry-After
 │   └─ ServerRefused        401, 403: a person must change the token
 ├─ SideEmpty            one side is suddenly empty: the run stops, nothing is written
@@ -70,7 +71,8 @@ class ServerError(StashplexError):
 class ServerUnreachable(ServerError):  # noqa: N818 - errors name the condition
     """Refused, timed out, reset, answered 5xx, or is in maintenance.
 
-    `may_have_applied` tells whether the request may have had its effect although no answer came.
+    `may_have_applied` tells whether the request may have had its effect although no answer came; `is_slow` that it
+    timed out; `is_maintenance` that the server said so itself.
     """
 
     def __init__(
@@ -81,9 +83,17 @@ class ServerUnreachable(ServerError):  # noqa: N818 - errors name the condition
         hint: str = "",
         retry_after_s: float | None = None,
         may_have_applied: bool = False,
+        is_slow: bool = False,
+        is_maintenance: bool = False,
     ) -> None:
         super().__init__(server, message, hint=hint, retry_after_s=retry_after_s)
         self.may_have_applied = may_have_applied
+        self.is_slow = is_slow
+        self.is_maintenance = is_maintenance
+
+
+class ServerHeld(ServerError):  # noqa: N818 - errors name the condition
+    """Nothing was sent: the circuit breaker of this server is open."""
 
 
 class ServerBusy(ServerError):  # noqa: N818 - errors name the condition

@@ -8,13 +8,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 from urllib.parse import quote
+
+from typing_extensions import override
 
 from stashplex.base.errors import (
     ConfigError,
     ProtocolError,
     Server,
     ServerBusy,
+    ServerError,
     ServerRefused,
     ServerUnreachable,
     StashplexError,
@@ -31,12 +35,41 @@ _LONE_SURROGATE = re.compile(
 _CONTROL_TO_BLANK = bytes(max(code, 32) for code in range(256))
 
 
+class Watch(Protocol):
+    """Who is told how a server does, and may forbid to send: the engine's gate."""
+
+    def check(self) -> None:
+        """Return if a request may be sent. Raises: ServerHeld."""
+
+    def succeeded(self) -> None:
+        """Take note of an answer, whatever it says of an item."""
+
+    def failed(self, error: ServerError) -> None:
+        """Take note of a failure of the server."""
+
+
+class Unwatched(Watch):
+    """Lets everything pass: for probes, which are sent while nothing else may be."""
+
+    @override
+    def check(self) -> None:
+        pass
+
+    @override
+    def succeeded(self) -> None:
+        pass
+
+    @override
+    def failed(self, error: ServerError) -> None:
+        pass
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """One server as its client knows it.
 
     Shape: `base_url` has no trailing slash, may end in a path prefix and holds no secret; the settings are
-    the names that hints tell a person to look at.
+    the names that hints tell a person to look at. Every failure of the server is told to `watch` before it is raised.
     """
 
     server: Server
@@ -44,6 +77,7 @@ class Peer:
     secret: str = field(repr=False)
     url_setting: str
     secret_setting: str
+    watch: Watch = field(default_factory=Unwatched)
 
     @property
     def name(self) -> str:
@@ -51,11 +85,21 @@ class Peer:
         return self.server.value.capitalize()
 
     async def send(self, transport: Transport, request: Request, *, is_write: bool = False) -> Response:
-        """Return the answer, whatever its status. Raises: ServerUnreachable, ConfigError (unusable address)."""
+        """Return the answer, whatever its status.
+
+        Raises: ServerHeld (nothing was sent), ServerUnreachable, ConfigError (unusable address).
+        """
+        self.watch.check()
         try:
             return await transport.send(request)
         except TransportFailed as failure:
-            raise self._translated(failure, is_write=is_write) from failure
+            raise self.told(self._translated(failure, is_write=is_write)) from failure
+
+    def told(self, error: StashplexError) -> StashplexError:
+        """Return an error that is about to be raised, after the watch was told if it is a failure of the server."""
+        if isinstance(error, ServerError):
+            self.watch.failed(error)
+        return error
 
     def _translated(self, failure: TransportFailed, *, is_write: bool) -> StashplexError:
         if failure.fault is Fault.INVALID_URL:
@@ -65,6 +109,7 @@ class Peer:
             f"{self.name} cannot be reached at {self.base_url}: {failure}.",
             hint=f"Start {self.name}, or correct {self.url_setting}.",
             may_have_applied=is_write and failure.may_have_applied,
+            is_slow=failure.fault in {Fault.TIMEOUT_BEFORE_SEND, Fault.TIMEOUT_AFTER_SEND},
         )
 
     def require_served(self, response: Response, *, is_write: bool = False) -> None:
@@ -73,27 +118,36 @@ class Peer:
         Raises: ServerRefused (401, 403), ServerBusy (429, 503 with Retry-After), ServerUnreachable (408, other 5xx,
         redirects). Every other status is the caller's to judge.
         """
+        error = self._failure(response, is_write=is_write)
+        if error is not None:
+            raise self.told(error)
+        self.watch.succeeded()
+
+    def _failure(self, response: Response, *, is_write: bool) -> ServerError | None:
         status = response.status
         wait_s = retry_after_s(response.headers)
         if status in {401, 403}:
-            raise self.refused(status)
+            return self.refused(status)
         if status == 429 or (status == 503 and wait_s is not None):
             hint = f"Wait for {self.name} to finish its work."
-            raise ServerBusy(self.server, f"{self.name} asks us to wait ({status}).", hint=hint, retry_after_s=wait_s)
+            return ServerBusy(self.server, f"{self.name} asks us to wait ({status}).", hint=hint, retry_after_s=wait_s)
         if status == 408 or status >= 500:
-            raise ServerUnreachable(
+            maintenance = _maintenance(response)
+            return ServerUnreachable(
                 self.server,
-                f"{self.name} cannot answer now ({status}{_maintenance(response)}).",
+                f"{self.name} cannot answer now ({status}{maintenance}).",
                 hint=f"Wait for {self.name}; if this lasts, look at its log.",
                 retry_after_s=wait_s,
                 may_have_applied=is_write and status in {408, 500, 502, 504},
+                is_maintenance=bool(maintenance),
             )
         if 300 <= status < 400 and status != 304:
-            raise ServerUnreachable(
+            return ServerUnreachable(
                 self.server,
                 f"{self.name} sends us to another address ({status}).",
                 hint=f"Set {self.url_setting} to the address that finally answers.",
             )
+        return None
 
     def refused(self, status: int) -> ServerRefused:
         """Return the error for a missing, wrong or insufficient secret."""

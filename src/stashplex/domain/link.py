@@ -7,7 +7,7 @@ the old item says nothing about the new one. Why not on the entry: docs/adr/0004
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stashplex.domain.document import Base
+from stashplex.domain.document import Base, Document
 from stashplex.domain.item import RatingKey, SectionKey
 
 
@@ -21,10 +21,15 @@ class Evidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One item of one scene. `file` is the path, as Plex shows it, by which the item was matched."""
+    """One item of one scene.
+
+    `file` is the path, as Plex shows it, by which the item was matched. `intent` is what a write that was begun and
+    not yet verified wanted to make ours: it may have been applied, or not.
+    """
 
     rating_key: RatingKey
     section: SectionKey
     evidence: Evidence
     file: str
     base: Base | None
+    intent: Document | None = None

@@ -54,6 +54,28 @@ def merge(desired: Document, observed: Document, base: Base | None) -> Merge:
     )
 
 
+def believed(base: Base | None, intent: Document | None, observed: Document) -> Base | None:
+    """Return the base as it is if a write that was begun and never verified reached Plex as far as Plex shows it.
+
+    Without this, what we wrote just before a crash would look like an edit by a person and stay for ever.
+    """
+    if intent is None:
+        return base
+    owned = Document() if base is None else base.document
+    texts = dict(owned.texts)
+    for text_field, text in intent.texts.items():
+        if is_same_text(text_field, text, observed.texts.get(text_field, "")):
+            texts[text_field] = text
+    tags = dict(owned.tags)
+    for tag_field, names in intent.tags.items():
+        shown = {tag_key(tag) for tag in observed.tags.get(tag_field, ())}
+        known = {tag_key(tag) for tag in tags.get(tag_field, ())}
+        reached = tuple(tag for tag in names if tag_key(tag) in shown - known)
+        if reached or tag_field in tags:
+            tags[tag_field] = (*tags.get(tag_field, ()), *reached)
+    return Base(Document(texts, tags), None if base is None else base.poster)
+
+
 def is_same_text(field: TextField, one: str, other: str) -> bool:
     """Tell whether two values of a field are the same to a person.
 

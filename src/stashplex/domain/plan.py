@@ -6,6 +6,7 @@ The invariant: a plan names one item and only fields that the desired document k
 plan is empty.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from stashplex.domain.document import Base, Document, Field, TagField, TextField
@@ -91,6 +92,17 @@ def not_taken(planned: Plan, item: Item) -> tuple[str, ...]:
     """Return the names of the fields that an item, read after the write, shows otherwise than planned."""
     shown = observed_document(item)
     return tuple(change.field.value for change in planned.changes if not _is_taken(change, shown))
+
+
+def partial_base(planned: Plan, missing: Collection[str], base: Base | None) -> Document:
+    """Return what is ours after a write of which some fields (by edit name) were not taken: the others are."""
+    old = Document() if base is None else base.document
+    texts = {name: text for name, text in planned.base.texts.items() if name.value not in missing}
+    tags = {name: names for name, names in planned.base.tags.items() if name.value not in missing}
+    return Document(
+        {**{name: text for name, text in old.texts.items() if name.value in missing}, **texts},
+        {**{name: names for name, names in old.tags.items() if name.value in missing}, **tags},
+    )
 
 
 def apply_to(observed: Document, planned: Plan) -> Document:

@@ -14,7 +14,7 @@ import msgspec
 
 from stashplex.base.errors import PlexNotFound, PlexTemporaryError, ProtocolError, Server
 from stashplex.base.transport import Request, Response, Transport
-from stashplex.base.wire import Peer, image_type
+from stashplex.base.wire import Peer, Unwatched, Watch, image_type
 from stashplex.domain.item import Item, RatingKey, Section, SectionKey
 from stashplex.domain.plan import Plan
 from stashplex.plex.codec import (
@@ -52,9 +52,19 @@ class PlexClient:
     ProtocolError (an answer that we do not understand).
     """
 
-    def __init__(self, transport: Transport, url: str, token: str, *, client_identifier: str = "stashplex") -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        url: str,
+        token: str,
+        *,
+        client_identifier: str = "stashplex",
+        watch: Watch | None = None,
+    ) -> None:
         self._transport = transport
-        self._peer = Peer(Server.PLEX, url.rstrip("/"), token, "STASHPLEX_PLEX_URL", "STASHPLEX_PLEX_TOKEN")
+        self._peer = Peer(
+            Server.PLEX, url.rstrip("/"), token, "STASHPLEX_PLEX_URL", "STASHPLEX_PLEX_TOKEN", watch or Unwatched()
+        )
         self._headers = {
             "Accept": "application/json",
             "X-Plex-Client-Identifier": client_identifier,
@@ -214,7 +224,7 @@ class PlexClient:
         """Return an answer of 2xx to something that every Plex server has."""
         self._peer.require_served(response)
         if response.status == 404:
-            raise self._peer.not_there(response.status)
+            raise self._peer.told(self._peer.not_there(response.status))
         if response.status >= 300:
             raise self._peer.not_understood(path, response)
         return response

@@ -32,7 +32,7 @@ _UNDECIDED = "low confidence match"
 _OF_THE_SERVER = ("none of the configured libraries", "authentication failed", "unauthorized", "(401)", "(403)")
 _OF_THE_JOB = ("missing file path",)
 
-_SECRET = re.compile(r"(?i)(x-plex-token|api_?key|token|password|session)(\s*[=:]\s*|%3d)[\"']?[^\s&\"',;)\]}]+")
+_SECRET = re.compile(r"(?i)(x-plex-token|api_?key|token|password|session)([\"']?\s*[=:]\s*[\"']?|%3d)[^\s&\"',;)\]}]+")
 _LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _MASK = "***"

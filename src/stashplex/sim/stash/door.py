@@ -43,7 +43,7 @@ class Door:
         asked = Asked(scope.get("method", "WS"), scope["path"], scope["query_string"].decode("latin-1"), headers)
         kind = "graphql" if asked.path == "/graphql" else "image" if asked.path.endswith(_PICTURES) else "other"
         self.journal.record(asked, kind)
-        outbox = _Outbox(send, asked, scope["type"] == "websocket")
+        outbox = _Outbox(send, asked, scope)
         if await self._is_spoiled(kind, outbox):
             return
         try:
@@ -107,10 +107,11 @@ def plain_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 class _Outbox:
     """Sends an answer on, adds the refreshed cookie, notes the status."""
 
-    def __init__(self, send: Send, asked: Asked, is_websocket: bool) -> None:
+    def __init__(self, send: Send, asked: Asked, scope: Message) -> None:
         self._send = send
         self._asked = asked
-        self._is_websocket = is_websocket
+        self._is_websocket = scope["type"] == "websocket"
+        self._may_answer = "websocket.http.response" in (scope.get("extensions") or {})
         self.cookie = ""
 
     async def __call__(self, message: Message) -> None:
@@ -121,10 +122,11 @@ class _Outbox:
         await self._send(message)
 
     async def refuse(self, status: int, headers: Iterable[tuple[bytes, bytes]] = (), body: bytes = b"") -> None:
-        """Answer with nothing but a status. A websocket is closed before it opens."""
-        if self._is_websocket:
+        """Answer with nothing but a status. A websocket is refused before it opens."""
+        if self._is_websocket and not self._may_answer:
             await self._send({"type": "websocket.close", "code": 1008})
             return
+        prefix = "websocket.http.response" if self._is_websocket else "http.response"
         lines = [*headers, (b"content-length", str(len(body)).encode())]
-        await self({"type": "http.response.start", "status": status, "headers": lines})
-        await self({"type": "http.response.body", "body": body})
+        await self({"type": f"{prefix}.start", "status": status, "headers": lines})
+        await self({"type": f"{prefix}.body", "body": body})

@@ -75,14 +75,15 @@ def _is_never_awaitable(_: Any) -> TypeGuard[Awaitable[Any]]:
 async def _read(request: Request) -> Mapping[str, Any]:
     """Return query, variables and operation name. Raises: ValueError and its kin."""
     if request.method == "GET":
-        given: dict[str, Any] = dict(request.query_params)
+        given: Any = dict(request.query_params)
         if given.get("variables"):
             given["variables"] = msgspec.json.decode(given["variables"])
     else:
         given = msgspec.json.decode(await request.body())
-    if not isinstance(given.get("query"), str):
+    if not isinstance(given, dict) or not isinstance(given.get("query"), str):
         raise TypeError("no query")
-    return given
+    asked: dict[str, Any] = given
+    return asked
 
 
 def _note(entry: Asked, asked: Mapping[str, Any]) -> None:

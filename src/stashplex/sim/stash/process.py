@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +120,8 @@ class _Pump:
         """End the thread from outside, whoever still holds the pipes."""
         self._is_orphan = is_orphan
         self._is_stopped = True
-        self._waker.send(b"x")
+        with suppress(OSError):  # the thread has just ended by itself
+            self._waker.send(b"x")
 
     def run(self) -> Ended:
         """Return when the run is over."""

@@ -27,12 +27,15 @@ from stashplex.engine.target import Target, choose_sections
 from stashplex.engine.worker import PassReport, Worker
 from stashplex.plex.client import PlexClient
 from stashplex.stash.client import StashClient
+from stashplex.store.breakers import Breakers
 from stashplex.store.database import Database
 from stashplex.store.index import PlexIndex
+from stashplex.store.intents import Intents
 from stashplex.store.journal import Journal
 from stashplex.store.ledger import Ledger
 from stashplex.store.overview import Overview
 from stashplex.store.owner import Owners
+from stashplex.store.waking import Waking
 from stashplex.version import __version__
 
 DATABASE_NAME = "stashplex.sqlite"
@@ -45,6 +48,9 @@ class Store:
     database: Database
     ledger: Ledger
     owners: Owners
+    intents: Intents
+    waking: Waking
+    breakers: Breakers
     index: PlexIndex
     journal: Journal
     overview: Overview
@@ -59,6 +65,9 @@ def open_store(data_dir: Path) -> Iterator[Store]:
             database,
             Ledger(database),
             Owners(database),
+            Intents(database),
+            Waking(database),
+            Breakers(database),
             PlexIndex(database),
             Journal(database),
             Overview(database),
@@ -114,6 +123,7 @@ class App:
             plex=self.plex,
             planner=self.planner(target, crawler),
             ledger=self.store.ledger,
+            intents=self.store.intents,
             clock=self.clock,
             chance=self.chance,
         )

@@ -113,11 +113,15 @@ class PlexNotFound(EntryError):  # noqa: N818 - errors name the condition
 
 
 class WriteNotTaken(EntryError):  # noqa: N818 - errors name the condition
-    """Plex accepted the edit, but the read-back shows another value. `fields` names them."""
+    """Plex accepted the edit, but the read-back shows another value.
 
-    def __init__(self, message: str, *, fields: tuple[str, ...], hint: str = "") -> None:
+    `fields` names what was not taken; `is_partial` tells that other fields were.
+    """
+
+    def __init__(self, message: str, *, fields: tuple[str, ...], is_partial: bool, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.fields = fields
+        self.is_partial = is_partial
 
 
 class PlexTemporaryError(EntryError):

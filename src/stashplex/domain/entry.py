@@ -84,7 +84,7 @@ def settled(entry: Entry, outcome: Outcome, rule: RetryRule, now: datetime, chan
             return Transition(
                 State.PENDING, until, entry.retry_count, error_type, message, entry.first_failed_at or now
             )
-        case Retry(error_type, message):
+        case Retry(error_type, message, _):
             count = entry.retry_count + 1
             first = entry.first_failed_at or now
             if count > rule.limit:

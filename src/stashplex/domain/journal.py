@@ -16,6 +16,7 @@ class JournalEvent(StrEnum):
 
     ENTRY_ADOPTED = "entry_adopted"
     ENTRY_SYNCED = "entry_synced"
+    ENTRY_PARTLY_SYNCED = "entry_partly_synced"
     ENTRY_HELD = "entry_held"
     ENTRY_RETRIED = "entry_retried"
     ENTRY_BURIED = "entry_buried"

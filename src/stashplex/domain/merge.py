@@ -62,10 +62,12 @@ def believed(base: Base | None, intent: Document | None, observed: Document) -> 
     if intent is None:
         return base
     owned = Document() if base is None else base.document
-    texts = dict(owned.texts)
-    for text_field, text in intent.texts.items():
-        if is_same_text(text_field, text, observed.texts.get(text_field, "")):
-            texts[text_field] = text
+    reached_texts = {
+        text_field: text
+        for text_field, text in intent.texts.items()
+        if is_same_text(text_field, text, observed.texts.get(text_field, ""))
+    }
+    texts = {**owned.texts, **reached_texts}
     tags = dict(owned.tags)
     for tag_field, names in intent.tags.items():
         shown = {tag_key(tag) for tag in observed.tags.get(tag_field, ())}
@@ -73,7 +75,8 @@ def believed(base: Base | None, intent: Document | None, observed: Document) -> 
         reached = tuple(tag for tag in names if tag_key(tag) in shown - known)
         if reached or tag_field in tags:
             tags[tag_field] = (*tags.get(tag_field, ()), *reached)
-    return Base(Document(texts, tags), None if base is None else base.poster)
+    reached_anything = (texts, tags) != (dict(owned.texts), dict(owned.tags))
+    return Base(Document(texts, tags), None if base is None else base.poster) if reached_anything else base
 
 
 def is_same_text(field: TextField, one: str, other: str) -> bool:

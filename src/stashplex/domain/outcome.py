@@ -7,7 +7,7 @@ a person.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from stashplex.base.errors import EntryError, EntryRejected, ServerError, StashplexError
+from stashplex.base.errors import EntryError, EntryRejected, ServerError, StashplexError, WriteNotTaken
 
 HOLD_S = 30.0
 """How long an entry rests after a server's failure when the server named no time."""
@@ -25,10 +25,11 @@ class Synced:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """This entry failed; another attempt may succeed."""
+    """This entry failed; another attempt may succeed. `is_partial` tells that a part of it reached Plex."""
 
     error_type: str
     message: str
+    is_partial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ def outcome_of(error: Exception, now: datetime) -> Outcome:
             return Hold(name, _with_hint(error), now + timedelta(seconds=rest_s))
         case EntryRejected():
             return Dead(name, _with_hint(error))
+        case WriteNotTaken(is_partial=is_partial):
+            return Retry(name, _with_hint(error), is_partial)
         case EntryError():
             return Retry(name, _with_hint(error))
         case _:

@@ -8,12 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from stashplex.base.errors import PlexNotFound
+from stashplex.domain.document import Base
 from stashplex.domain.item import Item, RatingKey
 from stashplex.domain.link import Link
 from stashplex.domain.mapping import MappingOptions, desired
 from stashplex.domain.matching import Match, is_still_matched, match, wanted_names, wanted_paths
+from stashplex.domain.merge import believed
 from stashplex.domain.pathmap import PathMap
-from stashplex.domain.plan import Plan, plan
+from stashplex.domain.plan import Plan, observed_document, plan
 from stashplex.domain.scene import Scene, SceneId
 from stashplex.engine.attempt import Failed, attempt
 from stashplex.engine.crawl import Crawler
@@ -29,12 +31,12 @@ READ_BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class ItemPlan:
-    """One item of a scene: how it was matched, what it shows, what must be written, what we wrote before."""
+    """One item of a scene: how it was matched, what it shows, what must be written, what is ours so far."""
 
     match: Match
     item: Item
     plan: Plan
-    link: Link | None
+    base: Base | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,8 @@ class Planner:
                     hint="Nothing to do: it is looked up again with the next try.",
                 )
             link = by_key.get(found.rating_key)
-            fitted = fit(plan(item, document, link.base if link else None))
-            plans.append(ItemPlan(found, item, fitted, link))
+            base = believed(link.base, link.intent, observed_document(item)) if link else None
+            plans.append(ItemPlan(found, item, fit(plan(item, document, base)), base))
         return ScenePlan(scene, tuple(plans))
 
 

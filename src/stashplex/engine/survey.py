@@ -62,7 +62,7 @@ def classify(planned: Planned) -> SceneClass:
         case ScenePlan(_, items):
             if all(item.plan.is_empty for item in items):
                 return SceneClass.IN_STEP
-            is_known = all(item.link is not None and item.link.base is not None for item in items)
+            is_known = all(item.base is not None for item in items)
             return SceneClass.DIFFERENT if is_known else SceneClass.NEVER_WRITTEN
         case Failed(error):
             return _class_of(error)

@@ -19,7 +19,7 @@ from stashplex.domain.link import Link
 from stashplex.domain.scene import SceneId
 from stashplex.store import journal, statements
 from stashplex.store.database import Database
-from stashplex.store.schema import from_micros, render_base, to_micros
+from stashplex.store.schema import from_micros, render_base, render_intent, to_micros
 
 MARK_CHUNK = 5_000
 """Scenes marked in one transaction: some 50 ms, so that nobody else waits long."""
@@ -333,6 +333,7 @@ def _replace_links(connection: Connection, settlements: Sequence[Settlement]) ->
             "evidence": link.evidence.value,
             "file": link.file,
             "base": render_base(link.base),
+            "intent": render_intent(link.intent),
         }
         for entry_id, links in replaced
         for link in links

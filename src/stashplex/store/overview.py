@@ -13,7 +13,7 @@ from stashplex.domain.item import RatingKey, SectionKey
 from stashplex.domain.link import Evidence, Link
 from stashplex.domain.scene import SceneId
 from stashplex.store.database import Database
-from stashplex.store.schema import entry, link, parse_base, plex, plex_item
+from stashplex.store.schema import entry, link, parse_base, parse_intent, plex, plex_item
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,9 @@ _ERRORS = (
 )
 _FILE = select(plex_item.c.file).where(plex_item.c.plex_id == bindparam("plex_id")).limit(1)
 _LINKS = (
-    select(entry.c.scene_id, link.c.rating_key, link.c.section, link.c.evidence, link.c.file, link.c.base)
+    select(
+        entry.c.scene_id, link.c.rating_key, link.c.section, link.c.evidence, link.c.file, link.c.base, link.c.intent
+    )
     .join(entry, link.c.entry_id == entry.c.id)
     .where(entry.c.plex_id == bindparam("plex_id"), entry.c.scene_id.in_(bindparam("scene_ids", expanding=True)))
     .order_by(link.c.id)
@@ -81,9 +83,15 @@ class Overview:
         """Return the links of some scenes; scenes without any are missing. Shape: some hundreds at a time."""
         links: dict[SceneId, tuple[Link, ...]] = {}
         with self._database.read() as connection:
-            for scene_id, rating_key, section, evidence, file, base in connection.execute(
-                _LINKS, {"plex_id": plex_id, "scene_ids": list(scene_ids)}
-            ):
-                found = Link(RatingKey(rating_key), SectionKey(section), Evidence(evidence), file, parse_base(base))
+            rows = connection.execute(_LINKS, {"plex_id": plex_id, "scene_ids": list(scene_ids)})
+            for scene_id, rating_key, section, evidence, file, base, intent in rows:
+                found = Link(
+                    RatingKey(rating_key),
+                    SectionKey(section),
+                    Evidence(evidence),
+                    file,
+                    parse_base(base),
+                    parse_intent(intent),
+                )
                 links[SceneId(scene_id)] = (*links.get(SceneId(scene_id), ()), found)
         return links

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from stashplex.domain.document import Base
+from stashplex.domain.document import Base, Document
 
 REVISION = "0002"
 """The newest schema version; equal to the newest migration (tested)."""
@@ -33,6 +33,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(Base)
+_INTENT_DECODER = msgspec.json.Decoder(Document)
 
 
 def to_micros(moment: datetime) -> int:
@@ -53,6 +54,16 @@ def render_base(base: Base | None) -> str | None:
 def parse_base(raw: str | None) -> Base | None:
     """Return a stored base. Raises: msgspec.MsgspecError, translated by `Database`."""
     return None if raw is None else _DECODER.decode(raw)
+
+
+def render_intent(intent: Document | None) -> str | None:
+    """Return an intent as compact JSON."""
+    return None if intent is None else _ENCODER.encode(intent).decode()
+
+
+def parse_intent(raw: str | None) -> Document | None:
+    """Return a stored intent. Raises: msgspec.MsgspecError, translated by `Database`."""
+    return None if raw is None else _INTENT_DECODER.decode(raw)
 
 
 metadata = MetaData(

@@ -33,7 +33,7 @@ from stashplex.domain.item import RatingKey, SectionKey
 from stashplex.domain.link import Evidence, Link
 from stashplex.domain.scene import SceneId
 from stashplex.store.batch import Batch
-from stashplex.store.schema import entry, from_micros, link, parse_base, plex
+from stashplex.store.schema import entry, from_micros, link, parse_base, parse_intent, plex
 
 # Literals, not parameters: SQLite sees that a partial index applies, and a batch has no parameter that never changes.
 _PENDING: ColumnElement[str] = literal_column("'pending'")
@@ -177,11 +177,18 @@ ADD_LINK = Batch(
         evidence=bindparam("evidence"),
         file=bindparam("file"),
         base=bindparam("base"),
+        intent=bindparam("intent"),
     )
 )
-_LINKS = select(link.c.entry_id, link.c.rating_key, link.c.section, link.c.evidence, link.c.file, link.c.base).order_by(
-    link.c.id
-)
+_LINKS = select(
+    link.c.entry_id,
+    link.c.rating_key,
+    link.c.section,
+    link.c.evidence,
+    link.c.file,
+    link.c.base,
+    link.c.intent,
+).order_by(link.c.id)
 LINKS_OF = _LINKS.where(link.c.entry_id == bindparam("entry_id"))
 LINKS_LEASED = _LINKS.join_from(entry, link).where(_IS_OURS)
 COUNT_LINKS = select(func.count()).select_from(link.join(entry)).where(_IS_OF_PLEX)
@@ -253,5 +260,7 @@ def entry_of(row: Row[*tuple[Any, ...]], leased_until: datetime | None = None) -
 
 def link_of(row: Row[*tuple[Any, ...]]) -> Link:
     """Return the link in a row of `LINKS`."""
-    _, rating_key, section, evidence, file, base = row
-    return Link(RatingKey(rating_key), SectionKey(section), Evidence(evidence), file, parse_base(base))
+    _, rating_key, section, evidence, file, base, intent = row
+    return Link(
+        RatingKey(rating_key), SectionKey(section), Evidence(evidence), file, parse_base(base), parse_intent(intent)
+    )

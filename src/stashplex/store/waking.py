@@ -1,0 +1,77 @@
+"""Makes waiting entries due: what was held for a server that is back, what waits for a file that appeared.
+
+Not a mark: the generation stays, and so does the retry count. Each method is one short transaction.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, select, update
+
+from stashplex.base import errors
+from stashplex.domain.entry import PlexId, State
+from stashplex.domain.scene import SceneId
+from stashplex.store.database import Database
+from stashplex.store.schema import entry, to_micros
+
+HELD = tuple(
+    sorted(
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.ServerError)
+    )
+)
+"""The error types of entries that wait for a server."""
+
+_LATER = (entry.c.state == State.PENDING.value, entry.c.due_at > bindparam("now"))
+_WAKE_HELD = update(entry).where(*_LATER, entry.c.last_error_type.in_(HELD)).values(due_at=bindparam("now"))
+_WAKE = (
+    update(entry)
+    .where(
+        *_LATER,
+        entry.c.plex_id == bindparam("of_plex"),
+        entry.c.scene_id.in_(bindparam("scenes", expanding=True)),
+        entry.c.last_error_type == bindparam("error_type"),
+    )
+    .values(due_at=bindparam("now"))
+)
+_MISSING = (
+    select(entry.c.scene_id)
+    .where(
+        entry.c.plex_id == bindparam("of_plex"),
+        entry.c.state.in_((State.PENDING.value, State.DEAD.value)),
+        entry.c.last_error_type == "PlexNotFound",
+        entry.c.dismissed_at.is_(None),
+        entry.c.scene_id > bindparam("after"),
+    )
+    .order_by(entry.c.scene_id)
+    .limit(bindparam("limit"))
+)
+_CLAMP = update(entry).where(entry.c.due_at > bindparam("latest")).values(due_at=bindparam("latest"))
+
+
+class Waking:
+    """Wakes entries. Every method raises StoreError when the database cannot be used."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def wake_held(self, now: datetime) -> int:
+        """Make everything due that waits for a server; return how many entries that were."""
+        with self._database.write() as connection:
+            return connection.execute(_WAKE_HELD, {"now": to_micros(now)}).rowcount
+
+    def wake(self, plex_id: PlexId, scene_ids: Collection[SceneId], error_type: str, now: datetime) -> int:
+        """Make these scenes' entries due if they wait because of one kind of error; return how many were woken."""
+        with self._database.write() as connection:
+            question = {"of_plex": plex_id, "scenes": list(scene_ids), "error_type": error_type}
+            return connection.execute(_WAKE, question | {"now": to_micros(now)}).rowcount
+
+    def list_missing(self, plex_id: PlexId, *, after: SceneId, limit: int = 500) -> tuple[SceneId, ...]:
+        """Return a page of the scenes, waiting or dead, whose file Plex did not have, by ascending number."""
+        with self._database.read() as connection:
+            rows = connection.execute(_MISSING, {"of_plex": plex_id, "after": after, "limit": limit})
+            return tuple(SceneId(scene_id) for scene_id in rows.scalars())
+
+    def clamp(self, now: datetime, longest: timedelta) -> int:
+        """Bring due times back that are further away than any wait: the clock was set back."""
+        with self._database.write() as connection:
+            return connection.execute(_CLAMP, {"latest": to_micros(now + longest)}).rowcount

@@ -67,9 +67,9 @@ def _measure(path: Path, size: int) -> None:
     seconds = _seconds(lambda: ledger.mark(plex_id, map(SceneId, range(size)), now=NOW))
     _tell("mark, again", size / seconds, "/s", f"{seconds:.1f} s")
     count = min(size // 3, PASSES)
-    _tell("lease + settle, state only", _rate(ledger, plex_id, count, _plain), "/s")
-    _tell("lease + settle, to waiting", _rate(ledger, plex_id, count, _waiting), "/s")
-    _tell("lease + settle, link and journal", _rate(ledger, plex_id, count, _full), "/s")
+    _tell("lease + settle, state only", rate(ledger, plex_id, count, plain), "/s")
+    _tell("lease + settle, to waiting", rate(ledger, plex_id, count, _waiting), "/s")
+    _tell("lease + settle, link and journal", rate(ledger, plex_id, count, full), "/s")
     _tell("next_due_at", _median(lambda: ledger.next_due_at(plex_id)) * 1e6, "us")
     _tell("find", _median(lambda: ledger.find(plex_id, SceneId(size // 2))) * 1e6, "us")
     _tell("counts", _seconds(lambda: ledger.counts(plex_id, now=NOW)) * 1e3, "ms")
@@ -117,7 +117,9 @@ def _contention(path: Path) -> None:
         store.close()
 
 
-def _rate(ledger: Ledger, plex_id: PlexId, count: int, settlement: Callable[[Leased], Settlement]) -> float:
+def rate(ledger: Ledger, plex_id: PlexId, count: int, settlement: Callable[[Leased], Settlement]) -> float:
+    """Return how many entries per second are leased and settled."""
+
     def run() -> None:
         for number in range(count // BATCH):
             token = f"{settlement.__name__} {number}"
@@ -127,7 +129,8 @@ def _rate(ledger: Ledger, plex_id: PlexId, count: int, settlement: Callable[[Lea
     return count / _seconds(run)
 
 
-def _plain(one: Leased) -> Settlement:
+def plain(one: Leased) -> Settlement:
+    """Settle the state alone."""
     return Settlement(one.entry.id, one.entry.generation, SYNCED)
 
 
@@ -135,7 +138,8 @@ def _waiting(one: Leased) -> Settlement:
     return Settlement(one.entry.id, one.entry.generation, WAITING)
 
 
-def _full(one: Leased) -> Settlement:
+def full(one: Leased) -> Settlement:
+    """Settle with a link, its base and a row of the journal, as a written scene does."""
     link = replace(LINK, rating_key=RatingKey(str(one.entry.id)))
     return Settlement(one.entry.id, one.entry.generation, SYNCED, (link,), (ROW,))
 

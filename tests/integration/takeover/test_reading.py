@@ -248,6 +248,21 @@ def test_a_damaged_database_is_refused_and_left(peer: Peer, name: str, kind: str
     assert peer.digest() == before
 
 
+def test_damage_that_a_reader_would_not_notice_is_refused(peer: Peer) -> None:
+    for scene in range(1, 40):
+        peer.bury(scene, message="x" * 1_000)
+    path = peer.data / "dlq.db"
+    content = bytearray(path.read_bytes())
+    leaf = next(at for at in range(4096, len(content), 4096) if content[at] == 13)
+    first, second = slice(leaf + 8, leaf + 10), slice(leaf + 10, leaf + 12)
+    content[first], content[second] = content[second], content[first]  # two rows change places
+    path.write_bytes(content)
+    with closing(sqlite3.connect(path)) as connection:
+        assert len(connection.execute("SELECT * FROM dead_letters").fetchall()) == 39
+    with pytest.raises(StoreError, match="damaged"):
+        stash2plex.read(peer.data)
+
+
 @pytest.mark.parametrize(
     ("name", "statement"),
     [

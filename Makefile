@@ -31,7 +31,7 @@ format: setup ## let ruff mend what it can
 	@$(BIN)/ruff format .
 
 bench: setup ## measure against the simulators; writes docs/reference/performance.md
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench --write $(ARGS)
 
 docs: setup ## regenerate the generated reference pages
 	@$(BIN)/python scripts/reference.py

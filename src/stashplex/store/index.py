@@ -85,7 +85,7 @@ _FORGET_UNSEEN = delete(plex_item).where(
 _FORGET = delete(plex_item).where(_IS_OF_PLEX, plex_item.c.rating_key == bindparam("of_key"))
 _FINISH = (
     update(section)
-    .where(_IS_SECTION, section.c.crawl == bindparam("of_crawl"))
+    .where(_IS_SECTION)
     .values(
         content_changed_at=bindparam("new_content_changed_at"),
         crawled_at=bindparam("new_crawled_at"),
@@ -156,7 +156,6 @@ class PlexIndex:
                 _FINISH,
                 {
                     **whose,
-                    "of_crawl": crawl,
                     "new_content_changed_at": content_changed_at,
                     "new_crawled_at": to_micros(now),
                 },

@@ -99,6 +99,22 @@ def test_a_crawl_that_was_overtaken_removes_nothing(index: PlexIndex, plex_id: P
     assert _files(index, plex_id, "/a") == {"/a"}
 
 
+def test_a_crawl_that_was_overtaken_removes_nothing_it_missed(index: PlexIndex, plex_id: PlexId) -> None:
+    _crawl(index, plex_id, a_part("/a"))
+    old = index.begin_crawl(plex_id, FILMS)
+    index.begin_crawl(plex_id, FILMS)
+    assert index.finish_crawl(plex_id, FILMS, old, 1, NOW) == 0
+    assert _files(index, plex_id, "/a") == {"/a"}
+
+
+def test_what_two_crawls_saw_was_seen_by_the_newer(index: PlexIndex, plex_id: PlexId) -> None:
+    old, new = index.begin_crawl(plex_id, FILMS), index.begin_crawl(plex_id, FILMS)
+    index.add_page(plex_id, FILMS, new, [a_part("/a")])
+    index.add_page(plex_id, FILMS, old, [a_part("/a")])
+    assert index.finish_crawl(plex_id, FILMS, new, 1, NOW) == 0
+    assert _files(index, plex_id, "/a") == {"/a"}
+
+
 def test_a_part_seen_again_is_refreshed(index: PlexIndex, plex_id: PlexId) -> None:
     _crawl(index, plex_id, a_part(size=1, updated_at=1))
     _crawl(index, plex_id, a_part(size=2, updated_at=2))

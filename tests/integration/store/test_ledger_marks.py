@@ -76,10 +76,11 @@ def test_a_mark_raises_a_dead_entry_afresh(ledger: Ledger, plex_id: PlexId) -> N
     assert (entry.last_error_type, entry.last_error, entry.first_failed_at) == (None, None, None)
 
 
-def test_a_mark_during_a_lease_only_counts(ledger: Ledger, plex_id: PlexId) -> None:
+@pytest.mark.parametrize("priority", Priority)
+def test_a_mark_during_a_lease_only_counts(ledger: Ledger, plex_id: PlexId, priority: Priority) -> None:
     mark(ledger, plex_id, 42)
     (leased,) = lease(ledger, plex_id)
-    mark(ledger, plex_id, 42)
+    mark(ledger, plex_id, 42, priority=priority)
     entry = get_entry(ledger, plex_id)
     assert (entry.state, entry.due_at, entry.generation) == (State.LEASED, leased.entry.due_at, 2)
     assert lease(ledger, plex_id, "other") == ()

@@ -11,7 +11,7 @@ from rich.table import Table
 from stashplex.app import App, open_app
 from stashplex.base.config import Settings
 from stashplex.cli.notice import note_missing_fields, note_nothing_found
-from stashplex.cli.progress import steps
+from stashplex.cli.progress import Steps, steps
 from stashplex.cli.run import common_options, load_settings, messages, print_json, reports_errors, results, run
 from stashplex.cli.scope import Period, SceneList, Scope
 from stashplex.domain.plan import Plan, TagChange, TextChange
@@ -73,24 +73,29 @@ async def plan_once(settings: Settings, scope: Scope) -> PlanResult:
     """Survey the scenes of a scope. Raises: ConfigError, StoreError, ServerError, SideEmpty."""
     async with open_app(settings) as app:
         with steps(messages, is_shown=messages.is_terminal) as shown:
-            target = await app.connect()
-            await note_missing_fields(app)
-            crawler = app.crawler(target)
-            if scope.is_all:
-                await crawler.refresh(lambda seen, total: shown.show("Listing Plex", seen, total))
-            planner = app.planner(target, crawler)
-            survey, scenes = Survey(), dict[SceneId, Planned]()
-            async for batch in _batches(app, scope):
-                links = app.store.overview.links_for(target.plex_id, batch)
-                planned = await survey_batch(planner, batch, links, survey)
-                shown.show("Planning", survey.scenes, None)
-                if scope.scene_ids:
-                    scenes |= planned
-            if scope.is_all and not survey.scenes:
-                raise stash_is_empty(had_scenes=bool(app.store.ledger.list_entries(target.plex_id, limit=1)))
-            if 0 < survey.scenes == survey.classes[SceneClass.NOT_FOUND]:
-                note_nothing_found(app, target, survey.reasons[SceneClass.NOT_FOUND])
-            return PlanResult(survey, scenes)
+            return await plan_app(app, scope, shown)
+
+
+async def plan_app(app: App, scope: Scope, shown: Steps) -> PlanResult:
+    """Survey the scenes of a scope with an open app."""
+    target = await app.connect()
+    await note_missing_fields(app)
+    crawler = app.crawler(target)
+    if scope.is_all:
+        await crawler.refresh(lambda seen, total: shown.show("Listing Plex", seen, total))
+    planner = app.planner(target, crawler)
+    survey, scenes = Survey(), dict[SceneId, Planned]()
+    async for batch in _batches(app, scope):
+        links = app.store.overview.links_for(target.plex_id, batch)
+        planned = await survey_batch(planner, batch, links, survey)
+        shown.show("Planning", survey.scenes, None)
+        if scope.scene_ids:
+            scenes |= planned
+    if scope.is_all and not survey.scenes:
+        raise stash_is_empty(had_scenes=bool(app.store.ledger.list_entries(target.plex_id, limit=1)))
+    if 0 < survey.scenes == survey.classes[SceneClass.NOT_FOUND]:
+        note_nothing_found(app, target, survey.reasons[SceneClass.NOT_FOUND])
+    return PlanResult(survey, scenes)
 
 
 async def _batches(app: App, scope: Scope) -> AsyncIterator[list[SceneId]]:

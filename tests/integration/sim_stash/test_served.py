@@ -1,4 +1,4 @@
-"""The end of a served simulator (fact 48)."""
+"""What shows only over a real socket: the end of the server, and hooks that call back (facts 42, 48)."""
 
 import json
 import threading
@@ -33,3 +33,23 @@ def test_the_server_waits_for_a_request_with_a_running_hook(plugged: StashSim, w
         assert workshop.noted() == [1, 2]
         assert answer.result(timeout=10) == {"data": {"tagCreate": {"id": "1"}}}
     opener.join()
+
+
+def test_a_hook_that_writes_back_with_its_cookie_runs_ten_times(plugged: StashSim, workshop: Workshop) -> None:
+    # fact 42
+    body = """
+    import urllib.request
+    server = given["server_connection"]
+    scene = args["hookContext"]["id"]
+    note(scene)
+    document = "mutation { sceneUpdate(input: {id: %d}) { id } }" % scene
+    url = "http://%s:%d/graphql" % (server["Host"], server["Port"])
+    headers = {"Cookie": "session=" + server["SessionCookie"]["Value"], "Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps({"query": document}).encode(), headers)).read()
+    """
+    workshop.plugin("loop", body, triggers="Scene.Update.Post")
+    plugged.reload_plugins()
+    scene = plugged.add_scene(title="a")
+    with serving_whole(plugged) as address:
+        mutate(address, f"mutation {{ sceneUpdate(input: {{id: {scene}}}) {{ id }} }}")
+    assert workshop.noted() == [scene] * 10

@@ -194,6 +194,22 @@ async def test_collection_tag_makes_fills_and_ends_a_collection(sim: PlexSim, pl
     assert await shelves() == {"Shelf": 0}
 
 
+async def test_collection_endpoints_fill_by_uri_and_take_nothing_unknown(sim: PlexSim, plex: Caller) -> None:
+    # fact 36
+    uri = f"server://{sim.world.machine_id}/com.plexapp.plugins.library/library/metadata"
+    made = await plex.send("POST", "/library/collections?type=1&smart=0&sectionId=1", title="Shelf", uri=uri)
+    assert made.status == 200
+    (shelf,) = await plex.rows("/library/sections/1/collections")
+    assert (shelf["title"], shelf["childCount"]) == ("Shelf", 0)
+    items = f"/library/collections/{shelf['ratingKey']}/items"
+    assert (await plex.send("PUT", items, uri=f"{uri}/1,99")).status == 404
+    assert await plex.rows(items) == []
+    assert (await plex.send("PUT", items, uri=f"{uri}/1,2")).status == 200
+    assert tags(await plex.item("2"), "Collection") == ["Shelf"]
+    assert (await plex.send("DELETE", f"{items}/1")).status == 200
+    assert [row["ratingKey"] for row in await plex.rows(items)] == ["2"]
+
+
 async def test_locked_fields_survive_a_refresh_and_agent_tags_join(
     sim: PlexSim, plex: Caller, clock: HandClock
 ) -> None:

@@ -151,6 +151,8 @@ async def test_unset_attributes_are_absent(plex: Caller) -> None:
         ("&originallyAvailableAt%3E%3E=2003-01-01", ["4", "5"]),
         ("&addedAt%3E%3E=2026-02-28", ["1", "2", "3", "4", "5"]),
         ("&addedAt%3C%3C=-1d", []),
+        ("&originallyAvailableAt=2003-06-01", ["4"]),
+        ("&originallyAvailableAt!=2003-06-01", ["1", "2", "3", "5"]),
         ("&unmatched=1", ["3"]),
         ("&guid=imdb%3A%2F%2Ftt3", ["4"]),
         ("&contentRating=XXX", ["5"]),
@@ -214,6 +216,19 @@ async def test_new_title_moves_an_item_in_the_default_order(plex: Caller) -> Non
     await plex.edit("1", **{"title.value": "Zulu"})
     await plex.edit("5", **{"titleSort.value": "Alpha"})
     assert await keys(plex) == ["5", "2", "3", "4", "1"]
+
+
+async def test_filtered_listing_never_shows_what_was(sim: PlexSim, plex: Caller, clock: HandClock) -> None:
+    # fact 20: filtered listings are kept between pages, but not beyond a change
+    assert await keys(plex, "&title=Film&sort=year") == ["1", "2", "3", "4", "5"]
+    await plex.edit("2", **{"title.value": "Other"})
+    assert await keys(plex, "&title=Film&sort=year") == ["1", "3", "4", "5"]
+    assert await keys(plex, "&unwatched=1&sort=id") == ["1", "2", "3", "4", "5"]
+    await plex.send("PUT", "/:/scrobble?key=4")
+    assert await keys(plex, "&unwatched=1&sort=id") == ["1", "2", "3", "5"]
+    assert await keys(plex, "&updatedAt%3E%3E=-1m") == ["2"]
+    clock.move(100)
+    assert await keys(plex, "&updatedAt%3E%3E=-1m") == []
 
 
 async def test_versions_stacks_editions_and_optimized_copies(sim: PlexSim, plex: Caller, films: Section) -> None:

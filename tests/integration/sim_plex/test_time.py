@@ -57,6 +57,7 @@ async def test_busy_database_costs_multiples_of_its_delay(sim: PlexSim) -> None:
 async def test_hang_outlasts_the_client_and_the_edit_is_applied_once(sim: PlexSim) -> None:
     sim.switches.hang_edits = 1
     plex = Caller(sim, timeout_s=30)
+    assert (await plex.send("PUT", f"{EDIT}99")).status == 404
     with pytest.raises(TransportFailed) as failure:
         await plex.send("PUT", f"{EDIT}1")
     assert failure.value.fault is Fault.TIMEOUT_AFTER_SEND

@@ -19,6 +19,7 @@ async def mark(plex: Caller, what: str, key: str = "1") -> None:
 
 async def test_marks_count_views_and_write_no_history(plex: Caller, clock: HandClock) -> None:
     # fact 52
+    assert "viewCount" not in (await plex.rows("/library/sections/1/all?type=1"))[0]
     await mark(plex, "scrobble")
     clock.move(10)
     await mark(plex, "scrobble")

@@ -166,7 +166,8 @@ def _selected(call: Call, section: Section, selection: Selection, sort: str) -> 
     if kept is not None and kept[0] == section.revision:
         return kept[1]
     rows = _in_kept_order(section, selection, sort) or _sorted(call, select(section, selection), sort)
-    if not sort.startswith("random"):
+    moves_with_time = any(value.startswith("-") for _, value in call.query.pairs)
+    if not (sort.startswith("random") or moves_with_time):
         while len(world.listings) >= _KEPT_LISTINGS:
             del world.listings[next(iter(world.listings))]
         world.listings[key] = (section.revision, rows)

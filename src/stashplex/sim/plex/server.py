@@ -41,12 +41,11 @@ class RequestLog:
     counts: Counter[str]
     unscoped_edits: int = 0
 
-    def note(self, seen: SeenRequest) -> None:
+    def note(self, seen: SeenRequest, *, names_ids: bool) -> None:
         """Note one request."""
         self.requests.append(seen)
         self.counts[seen.kind] += 1
-        if seen.kind is RequestKind.EDIT and seen.path.rstrip("/").endswith("/all"):
-            self.unscoped_edits += not Query.parse(seen.query.encode("latin-1")).list_of("id")
+        self.unscoped_edits += seen.kind is RequestKind.EDIT and not names_ids
 
 
 class Application:
@@ -86,7 +85,8 @@ class Application:
         except Refused as refusal:
             answer = error_page(refusal.status, refusal.reason)
         kind = route.kind if route else RequestKind.OTHER
-        self.log.note(SeenRequest(call.method, call.path, query.raw, answer.status, kind))
+        names_ids = bool(query.list_of("id")) or not call.path.rstrip("/").endswith("/all")
+        self.log.note(SeenRequest(call.method, call.path, query.raw, answer.status, kind), names_ids=names_ids)
         if answer.status == 200 and kind is RequestKind.EDIT and self.world.switches.hang_edits > 0:
             self.world.switches.hang_edits -= 1
             await anyio.sleep(self.world.switches.hang_s)

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from asgi import AsgiTransport
-from stashplex.app import App, open_store
+from stashplex.app import App, Seams, build_app, open_store
 from stashplex.base.clock import Clock, SystemClock
 from stashplex.base.config import Settings
 from stashplex.base.transport import Transport
@@ -21,13 +21,11 @@ from stashplex.cli.progress import steps
 from stashplex.cli.scope import Scope
 from stashplex.cli.sync import SyncReport, SyncResult, sync_app
 from stashplex.domain.scene import SceneId
-from stashplex.plex.client import PlexClient
 from stashplex.sim.content.catalogue import Catalogue, Film
 from stashplex.sim.plex.app import PlexSim
 from stashplex.sim.plex.section import Section
 from stashplex.sim.stash.app import StashSim
 from stashplex.sim.world import PATH_MAP, Posters, build_world
-from stashplex.stash.client import StashClient
 
 STASH_URL = "http://stash.test:9999"
 PLEX_URL = "http://plex.test:32400"
@@ -52,20 +50,21 @@ class World:
         """Open the store and both clients."""
         settings = Settings.model_validate(
             {"data_dir": self.data_dir, "path_map": PATH_MAP, "stash_url": STASH_URL, "plex_url": PLEX_URL}
+            | {"stash_api_key": self.stash.settings.api_key, "plex_token": self.plex.token}
             | self.settings
         )
+        seams = Seams(
+            stash=self.stash_transport or AsgiTransport(self.stash.app),
+            plex=self.plex_transport or AsgiTransport(self.plex.app),
+            can_connect=self._can_connect,
+            clock=self.clock,
+            chance=self.chance,
+        )
         with open_store(self.data_dir) as store:
-            yield App(
-                settings=settings,
-                store=store,
-                transport=AsgiTransport(self.plex.app),
-                stash=StashClient(
-                    self.stash_transport or AsgiTransport(self.stash.app), STASH_URL, self.stash.settings.api_key
-                ),
-                plex=PlexClient(self.plex_transport or AsgiTransport(self.plex.app), PLEX_URL, self.plex.token),
-                clock=self.clock,
-                chance=self.chance,
-            )
+            yield build_app(settings, store, seams)
+
+    async def _can_connect(self, url: str) -> bool:
+        return url != PLEX_URL or not self.plex.switches.drop_connections
 
     async def sync_result(self, *scene_ids: int, wait_s: float = 0.0) -> SyncResult:
         """Run one bounded sync of some scenes, or of all."""

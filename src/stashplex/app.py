@@ -5,9 +5,10 @@ The invariant: whatever is opened here is closed here, however a command ends.
 """
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -15,15 +16,25 @@ import anyio
 
 from stashplex.base.clock import Clock, SystemClock
 from stashplex.base.config import Settings
-from stashplex.base.errors import ConfigError
-from stashplex.base.transport import HttpTransport, LimitedTransport, Timeouts, Transport
+from stashplex.base.errors import ConfigError, Server
+from stashplex.base.transport import HttpTransport, LimitedTransport, Timeouts, Transport, can_connect
+from stashplex.domain.breaker import BreakerRules
 from stashplex.domain.mapping import MappingOptions
 from stashplex.domain.pathmap import parse_path_map
+from stashplex.domain.ratelimit import Ramp, RampRules
+from stashplex.domain.retry import RetryRule, RetryRules
 from stashplex.engine.crawl import Crawler
+from stashplex.engine.finder import Finder
+from stashplex.engine.gate import Gate
 from stashplex.engine.intake import Intake
 from stashplex.engine.planner import Planner
+from stashplex.engine.recovery import Patient, Recovery
+from stashplex.engine.scan import Scanner
 from stashplex.engine.scheduler import Scheduler
+from stashplex.engine.service import Service
+from stashplex.engine.spooling import Spooling
 from stashplex.engine.target import Target, choose_sections
+from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport, Worker
 from stashplex.plex.client import PlexClient
 from stashplex.stash.client import StashClient
@@ -39,6 +50,7 @@ from stashplex.store.waking import Waking
 from stashplex.version import __version__
 
 DATABASE_NAME = "stashplex.sqlite"
+SPOOL_NAME = "spool"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +89,35 @@ def open_store(data_dir: Path) -> Iterator[Store]:
 
 
 @dataclass(frozen=True, slots=True)
+class Seams:
+    """What differs between production and a simulation: the network, time, chance.
+
+    `can_connect` tells whether anything listens at an address, without a request.
+    """
+
+    stash: Transport
+    plex: Transport
+    can_connect: Callable[[str], Awaitable[bool]]
+    clock: Clock
+    chance: random.Random
+
+
+@dataclass(frozen=True, slots=True)
 class App:
-    """Both clients and the store, for the time of one command."""
+    """Both clients behind their gates, the store, and the parts that work is made of."""
 
     settings: Settings
     store: Store
-    transport: Transport
+    seams: Seams
     stash: StashClient
     plex: PlexClient
-    clock: Clock
-    chance: random.Random
+    stash_gate: Gate
+    plex_gate: Gate
+
+    @property
+    def clock(self) -> Clock:
+        """The clock."""
+        return self.seams.clock
 
     async def connect(self) -> Target:
         """Check both servers and choose the libraries. Raises: ConfigError, ServerError."""
@@ -96,6 +127,43 @@ class App:
         plex_id = self.store.ledger.plex_id(identity.machine_identifier, self.settings.plex_url)
         return Target(plex_id, self.settings.plex_url, identity.version, sections)
 
+    async def probe_held(self) -> None:
+        """Probe the servers that are held, now: a person started this and may have mended them."""
+        for recovery in self.recoveries():
+            await recovery.probe_now()
+
+    def recoveries(self, wakeup: Wakeup | None = None) -> tuple[Recovery, Recovery]:
+        """Return those that bring Stash and Plex back. `wakeup` rings when something is due again."""
+        probe_stash = _stash_client(self.settings, self.seams.stash, None)
+        probe_plex = _plex_client(self.settings, self.seams.plex, None)
+
+        async def ask_stash() -> None:
+            await probe_stash.check()
+
+        async def ask_plex() -> None:
+            await probe_plex.identity()
+            choose_sections(await probe_plex.sections(), self.settings.plex_library)
+
+        return (
+            self._recovery(self.stash_gate, ask_stash, self.settings.stash_url, wakeup),
+            self._recovery(self.plex_gate, ask_plex, self.settings.plex_url, wakeup),
+        )
+
+    def _recovery(self, gate: Gate, probe: Callable[[], Awaitable[None]], url: str, wakeup: Wakeup | None) -> Recovery:
+        def wake() -> int:
+            woken = self.store.waking.wake_held(self.clock.now())
+            if wakeup is not None:
+                wakeup.ring()
+            return woken
+
+        return Recovery(
+            Patient(gate, probe, partial(self.seams.can_connect, url), wake),
+            self.store.breakers,
+            rules=_breaker_rules(self.settings),
+            clock=self.clock,
+            chance=self.seams.chance,
+        )
+
     def crawler(self, target: Target, *, accepts_smaller: bool = False) -> Crawler:
         """Return the one that keeps the path index fresh."""
         return Crawler(self.plex, self.store.index, target, self.clock, accepts_smaller=accepts_smaller)
@@ -103,6 +171,23 @@ class App:
     def intake(self, target: Target) -> Intake:
         """Return the one that marks entries."""
         return Intake(self.stash, self.store.ledger, target.plex_id, self.clock)
+
+    def spooling(self, target: Target) -> Spooling:
+        """Return the one that folds the spool."""
+        return Spooling(self.settings.data_dir / SPOOL_NAME, self.store.ledger, target.plex_id, self.clock)
+
+    def finder(self, target: Target, crawler: Crawler) -> Finder:
+        """Return the one that notices files that appeared."""
+        return Finder(
+            stash=self.stash,
+            crawler=crawler,
+            index=self.store.index,
+            ledger=self.store.ledger,
+            waking=self.store.waking,
+            target=target,
+            path_map=parse_path_map(self.settings.path_map),
+            clock=self.clock,
+        )
 
     def planner(self, target: Target, crawler: Crawler) -> Planner:
         """Return the one that plans batches. Raises: ConfigError for a wrong path map."""
@@ -122,22 +207,52 @@ class App:
             stash=self.stash,
             plex=self.plex,
             planner=self.planner(target, crawler),
+            scanner=Scanner(self.plex, target, self.clock) if self.settings.scan_on_not_found else None,
             ledger=self.store.ledger,
             intents=self.store.intents,
+            rules=_retry_rules(self.settings),
+            skips_not_found=self.settings.skip_not_found,
             clock=self.clock,
-            chance=self.chance,
+            chance=self.seams.chance,
         )
         return Scheduler(
             ledger=self.store.ledger,
             owners=self.store.owners,
+            waking=self.store.waking,
             worker=worker,
             crawler=crawler,
+            gates=(self.stash_gate, self.plex_gate),
+            recoveries=self.recoveries(),
+            ramp=Ramp(RampRules()),
             plex_id=target.plex_id,
             batch_size=self.settings.batch_size,
             clock=self.clock,
-            chance=self.chance,
+            chance=self.seams.chance,
             on_pass=on_pass,
         )
+
+    def service(self) -> Service:
+        """Return the long-running engine."""
+        return Service(self, self.clock, self.seams.chance)
+
+
+def build_app(settings: Settings, store: Store, seams: Seams) -> App:
+    """Return an app over an open store. Raises: ConfigError."""
+    parse_path_map(settings.path_map)
+    rules = _breaker_rules(settings)
+    gates = {
+        server: Gate(server, f"{server} {url}", store.breakers, rules=rules, clock=seams.clock, chance=seams.chance)
+        for server, url in ((Server.STASH, settings.stash_url), (Server.PLEX, settings.plex_url))
+    }
+    return App(
+        settings=settings,
+        store=store,
+        seams=seams,
+        stash=_stash_client(settings, seams.stash, gates[Server.STASH]),
+        plex=_plex_client(settings, seams.plex, gates[Server.PLEX]),
+        stash_gate=gates[Server.STASH],
+        plex_gate=gates[Server.PLEX],
+    )
 
 
 @asynccontextmanager
@@ -162,21 +277,37 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
             headers={"User-Agent": f"stashplex/{__version__}"},
         ) as session:
             transport = HttpTransport(session, timeouts)
-            yield App(
-                settings=settings,
-                store=store,
-                transport=transport,
-                stash=StashClient(
-                    _limited_stash(transport, settings),
-                    settings.stash_url,
-                    settings.stash_api_key.get_secret_value(),
-                ),
-                plex=PlexClient(
-                    _limited_plex(transport, settings), settings.plex_url, settings.plex_token.get_secret_value()
-                ),
+            seams = Seams(
+                stash=_limited_stash(transport, settings),
+                plex=_limited_plex(transport, settings),
+                can_connect=can_connect,
                 clock=SystemClock(),
                 chance=random.Random(),  # noqa: S311 - jitter and lease tokens need no cryptography
             )
+            yield build_app(settings, store, seams)
+
+
+def _stash_client(settings: Settings, transport: Transport, gate: Gate | None) -> StashClient:
+    return StashClient(transport, settings.stash_url, settings.stash_api_key.get_secret_value(), watch=gate)
+
+
+def _plex_client(settings: Settings, transport: Transport, gate: Gate | None) -> PlexClient:
+    return PlexClient(transport, settings.plex_url, settings.plex_token.get_secret_value(), watch=gate)
+
+
+def _breaker_rules(settings: Settings) -> BreakerRules:
+    return BreakerRules(
+        failure_threshold=settings.failure_threshold,
+        recovery_timeout_s=settings.recovery_timeout_s,
+        success_threshold=settings.success_threshold,
+    )
+
+
+def _retry_rules(settings: Settings) -> RetryRules:
+    return RetryRules(
+        ordinary=RetryRule(settings.retry_base_s, settings.retry_cap_s, settings.retry_limit),
+        not_found=RetryRule(settings.not_found_base_s, settings.not_found_cap_s, settings.not_found_limit),
+    )
 
 
 def _limited_stash(transport: Transport, settings: Settings) -> Transport:

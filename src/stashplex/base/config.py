@@ -91,6 +91,28 @@ class Settings(BaseModel):
     plex_writes_in_flight: int = Field(1, ge=1, le=64, description="Edits and uploads sent to Plex at once.")
     plex_reads_in_flight: int = Field(2, ge=1, le=64, description="Reads sent to Plex at once.")
     stash_requests_in_flight: int = Field(4, ge=1, le=64, description="Requests sent to Stash at once.")
+    scan_on_not_found: bool = Field(
+        default=True, description="Ask Plex to scan the folder of a file that it does not have."
+    )
+    skip_not_found: bool = Field(
+        default=False,
+        description="The library is a deliberate subset: scenes whose file Plex does not have are skipped.",
+    )
+    retry_base_s: Seconds = Field(5.0, description="First wait before an ordinary retry, in seconds; it doubles.")
+    retry_cap_s: Seconds = Field(80.0, description="Longest wait before an ordinary retry, in seconds.")
+    retry_limit: int = Field(5, ge=0, le=100, description="Ordinary retries before a scene needs a person.")
+    not_found_base_s: Seconds = Field(
+        30.0, description="First wait before looking again for a file that Plex does not have, in seconds."
+    )
+    not_found_cap_s: Seconds = Field(600.0, description="Longest wait before looking again, in seconds.")
+    not_found_limit: int = Field(12, ge=0, le=1000, description="Looks for a missing file before it needs a person.")
+    failure_threshold: int = Field(
+        5, ge=1, le=1000, description="Failures of a server in a row that open its circuit breaker."
+    )
+    recovery_timeout_s: Seconds = Field(
+        60.0, description="Wait before an open circuit breaker lets a probe pass, in seconds; it grows to 10 minutes."
+    )
+    success_threshold: int = Field(1, ge=1, le=100, description="Good probes that close a circuit breaker.")
     connect_timeout_s: Seconds = Field(5.0, description="Longest wait for a connection, in seconds.")
     read_timeout_s: Seconds = Field(30.0, description="Longest silence while an answer is awaited, in seconds.")
     write_timeout_s: Seconds = Field(60.0, description="Longest time for sending an upload, in seconds.")

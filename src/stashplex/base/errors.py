@@ -109,7 +109,11 @@ class EntryError(StashplexError):
 
 
 class PlexNotFound(EntryError):  # noqa: N818 - errors name the condition
-    """Plex does not know the file of this scene (yet)."""
+    """Plex does not know the file of this scene (yet). `paths` are those looked for, as Plex would spell them."""
+
+    def __init__(self, message: str, *, paths: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.paths = paths
 
 
 class WriteNotTaken(EntryError):  # noqa: N818 - errors name the condition

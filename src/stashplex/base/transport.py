@@ -157,3 +157,18 @@ class LimitedTransport(Transport):
     async def send(self, request: Request) -> Response:
         async with self._reads if request.method == "GET" else self._writes:
             return await self._inner.send(request)
+
+
+async def can_connect(url: str) -> bool:
+    """Tell whether anything listens at the address of a server, without sending a request."""
+    address = URL(url)
+    if not address.host or not address.port:
+        return False
+    with anyio.move_on_after(3.0):
+        try:
+            stream = await anyio.connect_tcp(address.host, address.port)
+        except OSError:
+            return False
+        await stream.aclose()
+        return True
+    return False

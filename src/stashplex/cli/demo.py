@@ -106,7 +106,7 @@ async def _edit(settings: Settings) -> None:
     async with open_app(settings) as app:
         headers = {"ApiKey": settings.stash_api_key.get_secret_value(), "Content-Type": "application/json"}
         body = json.dumps({"query": EDIT_DOCUMENT, "variables": {"input": EDIT}}).encode()
-        await app.transport.send(Request("POST", f"{settings.stash_url}/graphql", headers, body))
+        await app.seams.stash.send(Request("POST", f"{settings.stash_url}/graphql", headers, body))
 
 
 async def _items(settings: Settings) -> dict[SceneId, Item]:

@@ -4,6 +4,7 @@ import click
 
 from stashplex.cli.demo import demo
 from stashplex.cli.plan import plan
+from stashplex.cli.serve import serve
 from stashplex.cli.show import status, why
 from stashplex.cli.sync import sync
 from stashplex.cli.takeover import import_stash2plex
@@ -20,5 +21,5 @@ def main() -> None:
     """
 
 
-for command in (sync, plan, status, why, demo, import_stash2plex):
+for command in (sync, serve, plan, status, why, demo, import_stash2plex):
     main.add_command(command)

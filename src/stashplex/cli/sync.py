@@ -108,6 +108,7 @@ async def sync_once(settings: Settings, scope: Scope, wait_s: float, *, accepts_
 async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps, *, accepts_smaller: bool = False) -> SyncResult:
     """Run one bounded sync with an open app."""
     started_s = app.clock.monotonic_s()
+    await app.probe_held()
     target = await app.connect()
     await note_missing_fields(app)
     tally = _Tally(shown)

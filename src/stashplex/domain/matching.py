@@ -79,6 +79,7 @@ def match(
     if not found:
         raise PlexNotFound(
             f"Plex has none of these files: {_listed(_looked_up(scene, path_map))}.",
+            paths=tuple(path_map.to_plex(file.path) or file.path for file in scene.files),
             hint="Scan the library in Plex, or correct the path map if Plex shows the file under another path.",
         )
     return tuple(_only(scene, found[section]) for section in sorted(found))

@@ -4,7 +4,6 @@ Pure: the chance is handed in. Source of the numbers: issue "Reliability", style
 """
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -26,10 +25,18 @@ class RetryRule:
 ORDINARY = RetryRule(base_s=5.0, cap_s=80.0, limit=5)
 NOT_FOUND = RetryRule(base_s=30.0, cap_s=600.0, limit=12)
 
-RULES: Mapping[str, RetryRule] = {"PlexNotFound": NOT_FOUND}
-"""By error type; everything else is `ORDINARY`."""
+
+@dataclass(frozen=True, slots=True)
+class RetryRules:
+    """The rules of one installation."""
+
+    ordinary: RetryRule = ORDINARY
+    not_found: RetryRule = NOT_FOUND
 
 
-def rule_for(error_type: str | None) -> RetryRule:
+DEFAULT_RULES = RetryRules()
+
+
+def rule_for(error_type: str | None, rules: RetryRules = DEFAULT_RULES) -> RetryRule:
     """Return the rule for an error type."""
-    return RULES.get(error_type or "", ORDINARY)
+    return rules.not_found if error_type == "PlexNotFound" else rules.ordinary

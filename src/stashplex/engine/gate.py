@@ -51,15 +51,17 @@ class Gate(Watch):
     @override
     def check(self) -> None:
         breaker = self.breaker()
-        if breaker.is_closed:
-            return
-        now = self._clock.now()
-        wait_s = (breaker.retry_at - now).total_seconds() if breaker.retry_at else 0.0
-        raise ServerHeld(
+        if not breaker.is_closed:
+            raise self.held(breaker)
+
+    def held(self, breaker: Breaker) -> ServerHeld:
+        """Return the error for what must not be sent now."""
+        wait_s = (breaker.retry_at - self._clock.now()).total_seconds() if breaker.retry_at else 0.0
+        return ServerHeld(
             self.server,
             f"{self.server.value.capitalize()} is left alone, its circuit breaker is {breaker.state}: {breaker.reason}",
             hint="Nothing to do: it is probed, and work goes on when it is back.",
-            retry_after_s=max(0.0, min(wait_s, self._rules.longest_timeout_s)),
+            retry_after_s=max(1.0, min(wait_s, self._rules.longest_timeout_s)),
         )
 
     @override

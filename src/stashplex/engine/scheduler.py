@@ -1,30 +1,44 @@
-"""Runs passes until nothing is due: leases batches, paces the worker, waits for what is due soon.
+"""Runs passes over what is due: leases batches, paces the worker, waits for what is due next.
 
 It knows when, never what. The invariants: no lease is left behind when a run ends, and those that a killed one left
-behind are taken up at once; a server that refuses us stops the run; one that fails is left alone until its hold ends.
+behind are taken up at once; nothing is leased while a server is held; after an outage the ramp is obeyed.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import anyio
 
 from stashplex.base.clock import Clock
-from stashplex.base.errors import ServerError, ServerRefused
+from stashplex.base.errors import ServerError, ServerHeld, ServerRefused
 from stashplex.domain.entry import PlexId
-from stashplex.domain.outcome import HOLD_S
+from stashplex.domain.outcome import HOLD_S, LONGEST_HOLD_S
+from stashplex.domain.ratelimit import Ramp
 from stashplex.engine.crawl import Crawler
+from stashplex.engine.gate import Gate
+from stashplex.engine.recovery import Recovery
+from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport, Worker
 from stashplex.store.ledger import Ledger
 from stashplex.store.owner import Owners
+from stashplex.store.waking import Waking
 
 LEASE_S = 600.0
 """How long a batch may take. A slow Plex needs about 5 s for each of 100 edits."""
 
 PASSES_IN_FLIGHT = 2
 """While one batch is read back and settled, the other keeps Plex busy."""
+
+LONGEST_SLEEP_S = 30.0
+"""Other processes mark entries too, and nobody rings for them. Two looks a minute cost nothing."""
+
+SHORT_SLEEP_S = 5.0
+"""Between two tries at a server that failed, but not often enough to be held."""
+
+CLOCK_SLACK_S = 60.0
+"""The wall clock may be adjusted by so much between two looks without anybody having set it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +58,12 @@ class Scheduler:
         *,
         ledger: Ledger,
         owners: Owners,
+        waking: Waking,
         worker: Worker,
         crawler: Crawler,
+        gates: Sequence[Gate],
+        recoveries: Sequence[Recovery],
+        ramp: Ramp,
         plex_id: PlexId,
         batch_size: int,
         clock: Clock,
@@ -54,45 +72,73 @@ class Scheduler:
     ) -> None:
         self._ledger = ledger
         self._owners = owners
+        self._waking = waking
         self._worker = worker
         self._crawler = crawler
+        self._gates = gates
+        self._recoveries = recoveries
+        self._ramp = ramp
         self._plex_id = plex_id
         self._batch_size = batch_size
         self._clock = clock
         self._chance = chance
         self._on_pass = on_pass
         self._report = RunReport()
+        self._clock_offset_s = self._offset_s()
+        self.wakeup = Wakeup()
 
     async def run_until_idle(self, wait_s: float) -> RunReport:
         """Work until nothing is due, waiting at most `wait_s` seconds in all for what is due later."""
         with self._owners.enrolled(self._clock.now()) as owner:
-            return await self._run(owner, wait_s)
+            while True:
+                await self._drain(owner)
+                error = self._report.server_error
+                pause_s = min(SHORT_SLEEP_S, wait_s) if isinstance(error, ServerHeld) else self._pause_s()
+                if pause_s is None or pause_s > wait_s or not wait_s or isinstance(error, ServerRefused):
+                    return self._report
+                wait_s -= pause_s
+                await anyio.sleep(pause_s)
+                for recovery in self._recoveries:
+                    await recovery.run_once()
+                self._start_round()
 
-    async def _run(self, owner: str, budget_s: float) -> RunReport:
-        while True:
-            self._owners.expire_orphans(self._clock.now())
-            await self._drain(owner)
-            pause_s = self._pause_s()
-            if pause_s is None or pause_s > budget_s or isinstance(self._report.server_error, ServerRefused):
-                return self._report
-            budget_s -= pause_s
-            await anyio.sleep(pause_s)
-            self._report = replace(self._report, server_error=None)
-            self._crawler.start_round()
+    async def run_forever(self, is_finished: Callable[[], bool]) -> None:
+        """Work until cancelled, or until nothing is due and `is_finished` says that nothing will come."""
+        with self._owners.enrolled(self._clock.now()) as owner:
+            while True:
+                self._mend_clock()
+                await self._drain(owner)
+                pause_s = self._pause_s()
+                if (pause_s is None or pause_s > 0) and self._report.server_error is None and is_finished():
+                    return
+                if self._report.server_error is not None:
+                    pause_s = SHORT_SLEEP_S if all(gate.breaker().is_closed for gate in self._gates) else None
+                await self.wakeup.wait(LONGEST_SLEEP_S if pause_s is None else min(pause_s, LONGEST_SLEEP_S))
+                self._start_round()
+
+    def _start_round(self) -> None:
+        self._report = replace(self._report, server_error=None)
+        self._crawler.start_round()
 
     async def _drain(self, owner: str) -> None:
+        """Work on what is due until nothing is, or until a server fails."""
+        self._owners.expire_orphans(self._clock.now())
+        if self._is_held():
+            return
         async with anyio.create_task_group() as group:
             for _ in range(PASSES_IN_FLIGHT):
                 group.start_soon(self._run_passes, owner)
 
     async def _run_passes(self, owner: str) -> None:
-        while self._report.server_error is None:
+        while self._report.server_error is None and not self._is_held():
+            limit = self._ramp.take(self._batch_size, self._clock.now())
+            if not limit:
+                await anyio.sleep(1.0)
+                continue
             token = f"{self._chance.getrandbits(64):016x}"
             now = self._clock.now()
             until = now + timedelta(seconds=LEASE_S)
-            batch = self._ledger.lease(
-                self._plex_id, owner=owner, token=token, limit=self._batch_size, now=now, until=until
-            )
+            batch = self._ledger.lease(self._plex_id, owner=owner, token=token, limit=limit, now=now, until=until)
             if not batch:
                 return
             try:
@@ -100,12 +146,26 @@ class Scheduler:
             finally:
                 self._ledger.release(token, now=self._clock.now())
 
+    def _is_held(self) -> bool:
+        """Tell whether a server is held; note it as what stands in the way, and start the ramp when it is back."""
+        for gate in self._gates:
+            breaker = gate.breaker()
+            if breaker.closed_at is not None:
+                self._ramp.start(max(breaker.closed_at, self._ramp.since or breaker.closed_at))
+            if not breaker.is_closed:
+                self._report = replace(self._report, server_error=gate.held(breaker))
+                return True
+        return False
+
     def _count(self, report: PassReport) -> None:
         self._report = RunReport(
             self._report.written + report.written,
             self._report.unchanged + report.unchanged,
             report.server_error or self._report.server_error,
         )
+        for is_ok, entries in ((True, report.written + report.unchanged), (False, report.retried + report.held)):
+            for _ in range(entries):
+                self._ramp.note(is_ok=is_ok)
         self._on_pass(report)
 
     def _pause_s(self) -> float | None:
@@ -118,3 +178,13 @@ class Scheduler:
         if error is None:
             return pause_s
         return max(pause_s, HOLD_S if error.retry_after_s is None else error.retry_after_s)
+
+    def _mend_clock(self) -> None:
+        """Bring due times back that a clock set back has moved out of reach; a clock set forward only hurries."""
+        offset_s = self._offset_s()
+        if abs(offset_s - self._clock_offset_s) > CLOCK_SLACK_S:
+            self._clock_offset_s = offset_s
+            self._waking.clamp(self._clock.now(), timedelta(seconds=LONGEST_HOLD_S))
+
+    def _offset_s(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic_s()

@@ -103,8 +103,10 @@ def judge(work: Work, read: Mapping[RatingKey, Item]) -> Exception | None:
     return None
 
 
-def outcome_for(work: Work, now: datetime) -> Outcome:
-    """Return how the pass ended for one entry."""
+def outcome_for(work: Work, now: datetime, *, skips_not_found: bool) -> Outcome:
+    """Return how the pass ended for one entry. A file that Plex lacks is no fault where that is deliberate."""
+    if skips_not_found and isinstance(work.error, PlexNotFound) and not work.is_written:
+        return Synced(is_written=False)
     if work.error is not None:
         return outcome_of(work.error, now)
     return Synced(is_written=work.is_written)

@@ -16,6 +16,7 @@ import structlog
 from stashplex.base.clock import Clock
 from stashplex.base.errors import (
     ConfigError,
+    PlexNotFound,
     Server,
     ServerBusy,
     ServerError,
@@ -25,10 +26,11 @@ from stashplex.base.errors import (
 )
 from stashplex.domain.entry import State, settled
 from stashplex.domain.outcome import Dead, Hold, Outcome, Retry, Synced
-from stashplex.domain.retry import rule_for
+from stashplex.domain.retry import RetryRules, rule_for
 from stashplex.engine.attempt import Done, Failed, attempt
 from stashplex.engine.planner import Planned, Planner
 from stashplex.engine.posters import THUMB, bring_poster
+from stashplex.engine.scan import Scanner
 from stashplex.engine.work import Work, Write, journal_of, judge, links_after, outcome_for, work_of
 from stashplex.plex.client import PlexClient
 from stashplex.stash.client import StashClient
@@ -59,16 +61,22 @@ class Worker:
         stash: StashClient,
         plex: PlexClient,
         planner: Planner,
+        scanner: Scanner | None,
         ledger: Ledger,
         intents: Intents,
+        rules: RetryRules,
+        skips_not_found: bool,
         clock: Clock,
         chance: random.Random,
     ) -> None:
         self._stash = stash
         self._plex = plex
         self._planner = planner
+        self._scanner = scanner
         self._ledger = ledger
         self._intents = intents
+        self._rules = rules
+        self._skips_not_found = skips_not_found
         self._clock = clock
         self._chance = chance
 
@@ -78,6 +86,8 @@ class Worker:
         self._intend(works, token)
         await self._write_all(works, until)
         await self._verify(works)
+        if not self._skips_not_found:
+            await self._ask_for_scans(works)
         return self._settle(works, token)
 
     async def _plan(self, batch: Sequence[Leased]) -> list[Planned]:
@@ -170,6 +180,12 @@ class Worker:
             if work.error is None and work.is_written:
                 work.error = read.error if isinstance(read, Failed) else judge(work, read.value)
 
+    async def _ask_for_scans(self, works: Sequence[Work]) -> None:
+        """Let Plex scan the folders of files that it does not have. A failing scan changes no entry's outcome."""
+        missing = [work.error for work in works if isinstance(work.error, PlexNotFound)]
+        if self._scanner is not None and missing:
+            await attempt(self._scanner.ask, [path for error in missing for path in error.paths])
+
     def _settle(self, works: Sequence[Work], token: str) -> PassReport:
         now = self._clock.now()
         settlements: list[Settlement] = []
@@ -177,9 +193,9 @@ class Worker:
         for work in works:
             if work.is_lost:
                 continue
-            outcome = outcome_for(work, now)
+            outcome = outcome_for(work, now, skips_not_found=self._skips_not_found)
             error_type = None if isinstance(outcome, Synced) else outcome.error_type
-            transition = settled(work.leased.entry, outcome, rule_for(error_type), now, self._chance)
+            transition = settled(work.leased.entry, outcome, rule_for(error_type, self._rules), now, self._chance)
             settlements.append(
                 Settlement(
                     entry_id=work.leased.entry.id,

@@ -139,6 +139,14 @@ class PlexClient:
             self._require_taken(response, f"the edit of item {plan.rating_key} ({len(query)} bytes)")
         return len(queries)
 
+    async def scan(self, section: SectionKey, folder: str = "") -> None:
+        """Ask Plex to scan a folder as Plex spells it, or the whole library; it does so when it has time.
+
+        Raises: PlexNotFound (no such library), PlexTemporaryError.
+        """
+        path = f"/library/sections/{section}/refresh" + (f"?path={quote(folder, safe='')}" if folder else "")
+        self._require_taken(await self._get(path), f"a scan of library {section}")
+
     async def poster_candidates(self, rating_key: RatingKey) -> tuple[Candidate, ...]:
         """Return the posters that Plex could show for an item. Raises: PlexNotFound."""
         path = f"/library/metadata/{rating_key}/posters"

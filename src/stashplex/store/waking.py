@@ -1,9 +1,8 @@
-"""Makes waiting entries due: what was held for a server that is back, what waits for a file that appeared.
+"""Makes waiting entries due: what was held for a server that is back; lists what waits for a file.
 
 Not a mark: the generation stays, and so does the retry count. Each method is one short transaction.
 """
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
@@ -23,16 +22,6 @@ HELD = tuple(
 
 _LATER = (entry.c.state == State.PENDING.value, entry.c.due_at > bindparam("now"))
 _WAKE_HELD = update(entry).where(*_LATER, entry.c.last_error_type.in_(HELD)).values(due_at=bindparam("now"))
-_WAKE = (
-    update(entry)
-    .where(
-        *_LATER,
-        entry.c.plex_id == bindparam("of_plex"),
-        entry.c.scene_id.in_(bindparam("scenes", expanding=True)),
-        entry.c.last_error_type == bindparam("error_type"),
-    )
-    .values(due_at=bindparam("now"))
-)
 _MISSING = (
     select(entry.c.scene_id)
     .where(
@@ -58,12 +47,6 @@ class Waking:
         """Make everything due that waits for a server; return how many entries that were."""
         with self._database.write() as connection:
             return connection.execute(_WAKE_HELD, {"now": to_micros(now)}).rowcount
-
-    def wake(self, plex_id: PlexId, scene_ids: Collection[SceneId], error_type: str, now: datetime) -> int:
-        """Make these scenes' entries due if they wait because of one kind of error; return how many were woken."""
-        with self._database.write() as connection:
-            question = {"of_plex": plex_id, "scenes": list(scene_ids), "error_type": error_type}
-            return connection.execute(_WAKE, question | {"now": to_micros(now)}).rowcount
 
     def list_missing(self, plex_id: PlexId, *, after: SceneId, limit: int = 500) -> tuple[SceneId, ...]:
         """Return a page of the scenes, waiting or dead, whose file Plex did not have, by ascending number."""

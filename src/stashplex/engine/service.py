@@ -1,0 +1,172 @@
+"""The long-running engine: parts that run side by side until they are stopped, each started again when it fails.
+
+It builds nothing but its parts and decides nothing about entries. The invariant: a part that fails is logged, counted
+and started again after a wait; it never stops the others, and never silently ends.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+
+from stashplex.base.clock import Clock
+from stashplex.base.errors import ConfigError, StashplexError
+from stashplex.engine.attempt import Failed, attempt
+from stashplex.engine.crawl import Crawler
+from stashplex.engine.finder import Finder
+from stashplex.engine.gate import Gate
+from stashplex.engine.recovery import Recovery
+from stashplex.engine.scheduler import Scheduler
+from stashplex.engine.spooling import Spooling
+from stashplex.engine.target import Target
+from stashplex.engine.wakeup import Wakeup
+from stashplex.engine.worker import PassReport
+
+logger = structlog.get_logger()
+
+SPOOL_LOOK_S = 1.0
+RECOVERY_LOOK_S = 5.0
+FINDER_LOOK_S = 60.0
+"""Between two looks for missing files: one short request, and only while something is missing."""
+
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 60.0
+
+
+class Builder(Protocol):
+    """What the service asks of the composition root."""
+
+    @property
+    def stash_gate(self) -> Gate:
+        """The gate before Stash."""
+
+    @property
+    def plex_gate(self) -> Gate:
+        """The gate before Plex."""
+
+    async def connect(self) -> Target:
+        """Check both servers and choose the libraries."""
+
+    def recoveries(self, wakeup: Wakeup | None = None) -> tuple[Recovery, Recovery]:
+        """Return those that bring the servers back."""
+
+    def crawler(self, target: Target) -> Crawler:
+        """Return the one that keeps the path index fresh."""
+
+    def spooling(self, target: Target) -> Spooling:
+        """Return the one that folds the spool."""
+
+    def finder(self, target: Target, crawler: Crawler) -> Finder:
+        """Return the one that notices files that appeared."""
+
+    def scheduler(self, target: Target, crawler: Crawler, on_pass: Callable[[PassReport], None]) -> Scheduler:
+        """Return the one that drains what is due."""
+
+
+class Service:
+    """Runs until cancelled. `restarts` counts failures of each part."""
+
+    def __init__(self, builder: Builder, clock: Clock, chance: random.Random) -> None:
+        self._builder = builder
+        self._clock = clock
+        self._chance = chance
+        self.restarts: Counter[str] = Counter()
+
+    async def run(self, *, is_until_idle: bool = False) -> None:
+        """Run until cancelled, or until nothing is due.
+
+        Raises: ConfigError, when the settings do not fit what the servers have.
+        """
+        target = await self._connected()
+        logger.info("service_started", plex=target.name, libraries=[section.title for section in target.sections])
+        crawler = self._builder.crawler(target)
+        scheduler = self._builder.scheduler(target, crawler, _ignore)
+        spooling = self._builder.spooling(target)
+        finder = self._builder.finder(target, crawler)
+        async with anyio.create_task_group() as group:
+            for name, recovery in zip(("stash", "plex"), self._builder.recoveries(scheduler.wakeup), strict=True):
+                self._start(group, f"recovery of {name}", _every(RECOVERY_LOOK_S, recovery.run_once))
+            self._start(group, "spool", _every(SPOOL_LOOK_S, lambda: _fold(spooling, scheduler.wakeup)))
+            self._start(group, "finder", _every(FINDER_LOOK_S, lambda: _find(finder, scheduler.wakeup)))
+
+            def is_finished() -> bool:
+                return is_until_idle and spooling.is_empty()
+
+            await self._supervised("scheduler", lambda: scheduler.run_forever(is_finished))
+            group.cancel_scope.cancel()
+
+    async def _connected(self) -> Target:
+        """Return the target as soon as both servers can be used; until then events wait in the spool."""
+        recoveries = self._builder.recoveries()
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            result = await attempt(self._builder.connect)
+            if not isinstance(result, Failed):
+                return result.value
+            if isinstance(result.error, ConfigError):
+                raise result.error
+            logger.warning("not_connected", error=str(result.error), hint=_hint(result.error))
+            await anyio.sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, SPOOL_LOOK_S * 20)
+            for recovery in recoveries:
+                await attempt(recovery.run_once)
+
+    def _start(self, group: TaskGroup, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        group.start_soon(self._supervised, name, run)
+
+    async def _supervised(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a part until it ends by itself; start it again after every failure."""
+        backoff_s = FIRST_BACKOFF_S
+        while True:
+            started_s = self._clock.monotonic_s()
+            result = await attempt(run)
+            if not isinstance(result, Failed):
+                return
+            self.restarts[name] += 1
+            if self._clock.monotonic_s() - started_s > LONGEST_BACKOFF_S:
+                backoff_s = FIRST_BACKOFF_S
+            error = result.error
+            logger.warning(
+                "part_failed",
+                part=name,
+                failures=self.restarts[name],
+                error_type=type(error).__name__,
+                error=str(error),
+                hint=_hint(error),
+                exc_info=None if isinstance(error, StashplexError) else error,
+            )
+            await anyio.sleep(self._chance.uniform(backoff_s / 2, backoff_s))
+            backoff_s = min(backoff_s * 2, LONGEST_BACKOFF_S)
+
+
+def _every(pause_s: float, look: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+    """Return a part that looks, sleeps, and looks again."""
+
+    async def run() -> None:
+        while True:
+            await look()
+            await anyio.sleep(pause_s)
+
+    return run
+
+
+async def _fold(spooling: Spooling, wakeup: Wakeup) -> None:
+    if spooling.fold():
+        wakeup.ring()
+
+
+async def _find(finder: Finder, wakeup: Wakeup) -> None:
+    if await finder.run_once():
+        wakeup.ring()
+
+
+def _hint(error: Exception) -> str:
+    return error.hint if isinstance(error, StashplexError) else ""
+
+
+def _ignore(_report: PassReport) -> None:
+    """Nobody watches the passes of a service."""

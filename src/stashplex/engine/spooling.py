@@ -1,0 +1,90 @@
+"""Folds the spool into the ledger: each event file becomes a mark, and is removed when the mark is durable.
+
+It reads what hooks wrote and decides nothing but what to mark. The invariant: a file disappears only after its mark was
+committed; one that cannot be understood is set aside with the reason and never stands in the way of the others.
+"""
+
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from stashplex.base.clock import Clock
+from stashplex.domain.entry import PlexId, Priority
+from stashplex.domain.scene import SceneId
+from stashplex.store import spool
+from stashplex.store.ledger import Ledger
+
+logger = structlog.get_logger()
+
+LARGEST_BYTES = 64 * 1024
+"""An event is some hundred bytes; nothing that large was written by the hook."""
+
+BATCH = 500
+
+
+class _Event(msgspec.Struct):
+    """What the fold needs of an event file."""
+
+    type: str
+    id: int
+
+
+class Spooling:
+    """Folds one spool directory for one Plex server."""
+
+    def __init__(self, directory: Path, ledger: Ledger, plex_id: PlexId, clock: Clock) -> None:
+        self._directory = directory
+        self._ledger = ledger
+        self._plex_id = plex_id
+        self._clock = clock
+
+    def is_empty(self) -> bool:
+        """Tell whether no event waits."""
+        return next(spool.iter_ready(self._directory), None) is None
+
+    def fold(self) -> int:
+        """Mark what the waiting events say; return how many files were folded. Raises: StoreError."""
+        folded = 0
+        batch: dict[Path, SceneId] = {}
+        for path in spool.iter_ready(self._directory):
+            scene_id = self._read(path)
+            if scene_id is None:
+                continue
+            batch[path] = scene_id
+            if len(batch) == BATCH:
+                folded += self._mark(batch)
+                batch = {}
+        return folded + self._mark(batch)
+
+    def _mark(self, batch: dict[Path, SceneId]) -> int:
+        if batch:
+            scenes = dict.fromkeys(batch.values())
+            self._ledger.mark(self._plex_id, scenes, now=self._clock.now(), priority=Priority.INTERACTIVE)
+        for path in batch:
+            spool.discard(path)
+        return len(batch)
+
+    def _read(self, path: Path) -> SceneId | None:
+        """Return the scene of an event; set the file aside and return None if it is none that we understand."""
+        try:
+            if path.stat().st_size > LARGEST_BYTES:
+                self._set_aside(path, f"larger than {LARGEST_BYTES} bytes")
+                return None
+            event = msgspec.json.decode(path.read_bytes(), type=_Event)
+        except FileNotFoundError:
+            return None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._set_aside(path, f"not an event: {error}")
+            return None
+        except OSError as error:
+            logger.warning("event_unreadable", file=path.name, error=error.strerror)
+            return None
+        if not event.type.startswith("Scene.") or event.id <= 0:
+            self._set_aside(path, f"an event of a kind that is not understood: {event.type}")
+            return None
+        return SceneId(event.id)
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        aside = spool.set_aside(path, reason)
+        logger.warning("event_set_aside", file=aside.name, reason=reason)

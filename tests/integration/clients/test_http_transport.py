@@ -7,6 +7,7 @@ cannot be made to behave badly enough.
 import gzip
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -63,10 +64,12 @@ async def sent(url: str, *, method: str = "GET", body: bytes = b"", timeouts: Ti
         return await transport.send(Request(method, url, HEADERS, body))
 
 
-async def failure(url: str, *, method: str = "GET", body: bytes = b"", within_s: float = 3.0) -> TransportFailed:
+async def failure(
+    url: str, *, method: str = "GET", body: bytes = b"", within_s: float = 3.0, timeouts: Timeouts = SHORT
+) -> TransportFailed:
     """Return why a request fails; assert that it takes no longer than that and tells no secret."""
     with anyio.fail_after(within_s), pytest.raises(TransportFailed) as caught:
-        await sent(url, method=method, body=body)
+        await sent(url, method=method, body=body, timeouts=timeouts)
     assert_clean(caught.value)
     return caught.value
 
@@ -186,7 +189,8 @@ async def test_the_connect_timeout_is_used() -> None:
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(address)
-        error = await failure(f"http://127.0.0.1:{address[1]}", within_s=1.5)
+        timeouts = Timeouts(connect_s=0.3, read_s=30, write_s=30, pool_s=30)
+        error = await failure(f"http://127.0.0.1:{address[1]}", within_s=1.5, timeouts=timeouts)
         for one in waiting:
             one.close()
     assert (error.fault, error.may_have_applied) == (Fault.TIMEOUT_BEFORE_SEND, False)
@@ -215,24 +219,35 @@ async def test_a_slow_answer_that_never_stops_is_read() -> None:
 
 
 async def test_the_write_timeout_is_used_when_a_body_is_not_taken() -> None:
-    async with a_server(silent) as url:
-        error = await failure(url, method="POST", body=b"x" * 50_000_000)
+    with socket.socket() as deaf:  # connections wait in the kernel, and nobody ever reads
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        error = await failure(f"http://127.0.0.1:{deaf.getsockname()[1]}", method="POST", body=b"x" * 50_000_000)
     assert (error.fault, error.may_have_applied) == (Fault.TIMEOUT_AFTER_SEND, True)
 
 
-async def test_a_slow_upload_is_not_cut_by_the_read_timeout() -> None:
-    size = 8_000_000
+async def test_an_upload_that_pauses_is_not_cut_by_the_read_timeout() -> None:
+    size = 30_000_000  # more than all buffers between
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
 
-    async def script(stream: SocketStream) -> None:
-        count = 0
-        while count < size:
-            count += len(await stream.receive(1_000_000))
-            await anyio.sleep(0.005)
-        await stream.send(OK)
+        def read_late() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                pause.wait(0.8)
+                count = 0
+                while count < size:
+                    count += len(connection.recv(1_000_000))
+                connection.sendall(OK)
 
-    async with a_server(script) as url:
-        timeouts = Timeouts(connect_s=1, read_s=0.3, write_s=20, pool_s=1)
+        pause = threading.Event()
+        thread = threading.Thread(target=read_late, daemon=True)
+        thread.start()
+        timeouts = Timeouts(connect_s=1, read_s=0.5, write_s=30, pool_s=1)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         assert (await sent(url, method="POST", body=b"x" * size, timeouts=timeouts)).status == 200
+        thread.join()
 
 
 async def test_the_pool_timeout_is_used() -> None:

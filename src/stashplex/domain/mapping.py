@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from stashplex.domain.document import Document, Field, TagField, TextField
 from stashplex.domain.merge import tag_key
@@ -148,6 +149,7 @@ def _names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(by_key.values())[:LIST_LIMIT]
 
 
+@lru_cache(maxsize=4_096)
 def _line(text: str) -> str:
     return _clipped(_visible(" ".join(_printable(text).split())), LINE_LIMIT)
 

@@ -9,6 +9,7 @@ person added stays.
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stashplex.domain.document import Base, Document, Field, TagField, TextField
 
@@ -88,6 +89,7 @@ def is_same_text(field: TextField, one: str, other: str) -> bool:
     return _text_key(field, one) == _text_key(field, other)
 
 
+@lru_cache(maxsize=8_192)
 def tag_key(tag: str) -> str:
     """Return the spelling by which two elements of a list are compared.
 

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stashplex.base.errors import ConfigError
 
@@ -18,6 +19,7 @@ _DRIVE = re.compile(r"[A-Za-z]:(?=/|$)")
 _HINT = "Write each rule as /stash/folder=/plex/folder with absolute paths and separate rules with a semicolon."
 
 
+@lru_cache(maxsize=4_096)
 def path_key(path: str) -> str:
     r"""Return the spelling by which two paths are compared: `c:\a\\b\` and `C:/a/b` have the same key.
 

@@ -9,6 +9,7 @@ plan (plex-wire.md 4.2, 4.5, 4.8).
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import quote
 
 from stashplex.domain.document import Document, TagField, TextField
@@ -21,6 +22,12 @@ BUDGET_BYTES = 7_000
 ELLIPSIS = "…"
 _SELECTOR_BYTES = 40
 """Reserved for `type=1&id=…&` whatever the key, so that one text is always shortened at the same place."""
+
+_ESCAPED_BYTES = 3
+"""What an escaped byte takes, `%20` for instance: a text that fits even so need not be escaped to know it."""
+
+_NAME_LENGTH = 64
+"""Characters; longer values are texts, which do not come again."""
 
 _DIGITS = re.compile(r"[0-9]+")
 _Pair = tuple[str, str]
@@ -130,8 +137,8 @@ def _units(change: Change, room: int, locked: frozenset[str] | None) -> Iterator
     if not change.new or len(removable) < len(change.removed):
         cleared = _unit([_clear(field), *(named if not change.new else whole)])
         yield cleared if len(cleared.query) <= room else _unit([_clear(field), *whole])
-    elif len(_render(named)) <= room:
-        yield _unit(named)
+    elif len((unit := _unit(named)).query) <= room:
+        yield unit
     else:
         yield from (_unit([*_removal(field, piece), *lock]) for piece in _pieces(field, removable, room))
         yield _unit(whole)
@@ -168,7 +175,8 @@ def _pieces(field: TagField, tags: Iterable[str], room: int) -> Iterator[list[st
 
 def _shortened(field: TextField, text: str, room: int) -> str:
     """Return the text, cut at a character and ended by an ellipsis if its parameters would exceed `room` bytes."""
-    if len(_render(_text_pairs(field, text))) <= room:
+    most = _ESCAPED_BYTES * len(text.encode()) + len(_render(_text_pairs(field, "")))
+    if most <= room or len(_render(_text_pairs(field, text))) <= room:
         return text
     low, high = 0, len(text)
     while low < high:
@@ -219,4 +227,14 @@ def _unit(pairs: list[_Pair]) -> _Unit:
 
 def _render(pairs: Iterable[_Pair]) -> str:
     """Return an encoded query: UTF-8, blanks as `%20`, brackets escaped."""
-    return "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in pairs)
+    return "&".join(f"{_escaped_again(key)}={_escaped(value)}" for key, value in pairs)
+
+
+def _escaped(text: str) -> str:
+    """Escape a value; names, which come again and again, are remembered."""
+    return _escaped_again(text) if len(text) <= _NAME_LENGTH else quote(text, safe="")
+
+
+@lru_cache(maxsize=4096)
+def _escaped_again(text: str) -> str:
+    return quote(text, safe="")

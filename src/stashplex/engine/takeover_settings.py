@@ -31,7 +31,7 @@ class NotTaken:
 
 @dataclass(frozen=True, slots=True)
 class TakenSettings:
-    """Settings in our words. Shape: `values` are text, numbers and lists of text, secrets among them."""
+    """Settings in our words. Shape: `values` are text, numbers, switches and lists of text, with secrets."""
 
     values: Mapping[str, object] = field(repr=False)
     not_taken: tuple[NotTaken, ...]
@@ -72,6 +72,8 @@ def _toml(value: object) -> str:
     match value:
         case list() | tuple():
             return "[" + ", ".join(map(_toml, value)) + "]"
+        case bool():
+            return str(value).lower()
         case int() | float():
             return repr(value)
         case _:
@@ -109,6 +111,21 @@ def _number(value: object) -> object:
         raise NotUsableError("its value is no number") from None
 
 
+def _whole(value: object) -> object:
+    number = _number(value)
+    if not isinstance(number, float) or not number.is_integer():
+        raise NotUsableError("its value is no whole number")
+    return int(number)
+
+
+def _switch(value: object) -> object:
+    """Return a switch as Stash2Plex understands it."""
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if str(value).lower() not in words:
+        raise NotUsableError("its value is neither true nor false")
+    return words[str(value).lower()]
+
+
 def _turned_rules(value: object) -> object:
     """Turn `/plex=>/stash; …` into `/stash=/plex; …`."""
     rules = [rule.partition("=>") for rule in str(_text(value)).split(";") if rule.strip()]
@@ -138,6 +155,8 @@ _TAKEN: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "plex_library": ("plex_library", _names),
     "path_rules": ("path_map", _plain_rules),
     "plex_unmatched_path_map": ("path_map", _turned_rules),
+    "max_retries": ("retry_limit", _whole),
+    "skip_not_found": ("skip_not_found", _switch),
     "connect_timeout": ("connect_timeout_s", _number),
     "plex_connect_timeout": ("connect_timeout_s", _number),
     "read_timeout": ("read_timeout_s", _number),
@@ -148,14 +167,12 @@ _POLICY = "comes with settings for single fields; until then every field is kept
 _SWEEP = "replaced by stashplex sync, which compares everything and writes what differs"
 _REASONS: Mapping[str, str] = {
     "enabled": "not needed: what does not run does nothing; start stashplex when you want it",
-    "max_retries": "not needed: retries follow the kind of error, and an outage costs none",
     "poll_interval": "not needed: an entry has a time at which it is due, nothing is polled",
     "strict_matching": "replaced by the matching itself: where two items fit equally well, a person is asked, always",
     "strict_mode": "not needed: it had no effect",
     "preserve_plex_edits": "replaced by a three-way comparison: what people changed in Plex stays",
     "max_tags": _POLICY,
-    "trigger_plex_scan": "not needed: it had no effect in Stash2Plex",
-    "skip_not_found": "comes with the setting for libraries that are a deliberate part of Stash",
+    "trigger_plex_scan": "replaced by scan_on_not_found, which is on; it had no effect in Stash2Plex",
     "debug_logging": "replaced by the option --verbose",
     "obfuscate_paths": "comes with settings for the log",
     "dlq_retention_days": "comes with the retention of dead letters",

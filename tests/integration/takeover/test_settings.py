@@ -41,6 +41,8 @@ def test_what_has_a_counterpart_is_taken() -> None:
             "stash_url": "http://stash:9999",
             "stash_api_key": "key",
             "plex_connect_timeout": 7,
+            "max_retries": 8.0,
+            "skip_not_found": "Yes",
             "read_timeout": "45",
             "plex_unmatched_path_map": "/plex=>/stash; /p2 => /s2",
         }
@@ -53,6 +55,8 @@ def test_what_has_a_counterpart_is_taken() -> None:
         "plex_token": SECRET,
         "plex_library": ["Films", "More films"],
         "path_map": "/stash=/plex; /s2=/p2",
+        "skip_not_found": True,
+        "retry_limit": 8,
         "connect_timeout_s": 7.0,
         "read_timeout_s": 45.0,
     }
@@ -97,6 +101,11 @@ def test_an_empty_setting_is_left_out() -> None:
         ("read_timeout", -1, "greater than 0"),
         ("read_timeout", "soon", "no number"),
         ("read_timeout", [], ""),
+        ("max_retries", 2.5, "whole number"),
+        ("max_retries", 1_000, "less than or equal to 100"),
+        ("max_retries", float("nan"), "whole number"),
+        ("max_retries", float("inf"), "whole number"),
+        ("skip_not_found", "perhaps", "neither true nor false"),
         ("plex_unmatched_path_map", "/plex:/stash", "not of the form"),
         ("plex_unmatched_path_map", "plex=>/stash", "relative"),
     ],
@@ -128,7 +137,10 @@ def test_what_is_taken_can_be_loaded(tmp_path: Path) -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from(sorted(Settings.model_fields)), st.text() | st.lists(st.text()) | st.floats(0, 9))
+    st.dictionaries(
+        st.sampled_from(sorted(Settings.model_fields)),
+        st.text() | st.lists(st.text()) | st.floats(0, 9) | st.booleans(),
+    )
 )
 def test_toml_says_what_was_meant(values: dict[str, object]) -> None:
     assert tomllib.loads(render_toml(values, with_secrets=True)) == values

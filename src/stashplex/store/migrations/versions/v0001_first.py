@@ -14,6 +14,13 @@ depends_on = None
 
 def upgrade() -> None:
     """Create the tables."""
+    _create_servers_and_cursors()
+    _create_entries()
+    _create_what_belongs_to_entries()
+    _create_path_index()
+
+
+def _create_servers_and_cursors() -> None:
     op.create_table(
         "cursor",
         sa.Column("name", sa.Text(), nullable=False),
@@ -28,6 +35,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plex")),
         sa.UniqueConstraint("machine_identifier", name=op.f("uq_plex_machine_identifier")),
     )
+
+
+def _create_entries() -> None:
     op.create_table(
         "entry",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -68,6 +78,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_entry")),
         sa.UniqueConstraint("plex_id", "scene_id", name=op.f("uq_entry_plex_id_scene_id")),
     )
+    _create_entry_indexes()
+
+
+def _create_entry_indexes() -> None:
     op.create_index(
         "ix_entry_dead",
         "entry",
@@ -92,6 +106,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("lease_token IS NOT NULL"),
         postgresql_where=sa.text("lease_token IS NOT NULL"),
     )
+
+
+def _create_path_index() -> None:
     op.create_table(
         "plex_item",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -130,6 +147,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["plex_id"], ["plex.id"], name=op.f("fk_section_plex_id")),
         sa.PrimaryKeyConstraint("plex_id", "section", name=op.f("pk_section")),
     )
+
+
+def _create_what_belongs_to_entries() -> None:
     op.create_table(
         "journal",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),

@@ -88,18 +88,18 @@ FIELDS = Response(
 COVER_URL = "http://elsewhere/scene/1/screenshot?t=1"
 
 ECHO = f"<html>you sent X-Plex-Token={SECRET} and {SECRET}</html>".encode()
-BEFORE = {
+BEFORE: dict[str, Answer] = {
     "refused": TransportFailed(Fault.CONNECT, "connection refused"),
     "timeout before send": TransportFailed(Fault.TIMEOUT_BEFORE_SEND, "no connection in time"),
 }
-AFTER = {
+AFTER: dict[str, Answer] = {
     "timeout after send": TransportFailed(Fault.TIMEOUT_AFTER_SEND, "no answer in time"),
     "reset": TransportFailed(Fault.BROKEN, "the connection broke (ServerDisconnectedError)"),
     "500": Response(500, {}, ECHO),
     "502": Response(502, {}, ECHO),
     "504": Response(504, {}, b""),
 }
-DOWN = {
+DOWN: dict[str, Answer] = {
     "503 xml": Response(503, {}, b'<Response code="503" title="Maintenance" status="database migrations"/>'),
     "503 json": Response(503, {}, b'{"code":503,"title":"Maintenance"}'),
     "503 proxy": Response(503, {}, ECHO),

@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 import aiohttp
 import aiohttp.abc
@@ -322,9 +323,9 @@ async def test_plain_http_where_tls_was_asked_for_is_no_connection() -> None:
 async def test_a_refused_certificate_is_no_connection_and_no_wrong_address() -> None:
     class SelfSigned(aiohttp.TCPConnector):
         @override
-        async def _create_connection(self, req: object, traces: object, timeout: object) -> aiohttp.ClientRequest:
+        async def _create_connection(self, req: aiohttp.ClientRequest, traces: object, timeout: object) -> NoReturn:
             reason = ssl.SSLCertVerificationError(1, "certificate verify failed: self-signed certificate")
-            raise aiohttp.ClientConnectorCertificateError(req.connection_key, reason)  # type: ignore[attr-defined]
+            raise aiohttp.ClientConnectorCertificateError(req.connection_key, reason)
 
     async with aiohttp.ClientSession(connector=SelfSigned()) as session:
         with pytest.raises(TransportFailed, match="self-signed") as caught:

@@ -1,37 +1,37 @@
 """The floor: a bare aiohttp loop that sends exactly the requests of one of our runs, at the same concurrency.
 
-`recorded` notes them during a real run; `python -m bench.floor FILE WRITES_IN_FLIGHT STASH_URL PLEX_URL` sends them to
+`recorded` stands between the servers and `stashplex sync` and notes them; this module, run as a program, sends them to
 a fresh pair of servers in the order of the run. It decodes, plans and stores nothing, and waits for nothing but the
 limits, not even for the answer that a request of ours depends on.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import anyio
+import anyio.to_thread
 import msgspec
-from pydantic import SecretStr
-from rich.console import Console
-from typing_extensions import override
+from aiohttp import ClientResponse, web
 from yarl import URL
 
 from bench.process import Ended, run_python
 from bench.servers import Servers
-from stashplex.app import open_app
+from bench.sync import run_sync
 from stashplex.base.clock import SystemClock
 from stashplex.base.config import Settings
-from stashplex.base.transport import Request, Response, Transport
-from stashplex.cli.progress import steps
-from stashplex.cli.scope import Scope
-from stashplex.cli.sync import sync_app
-from stashplex.plex.client import PlexClient
-from stashplex.stash.client import StashClient
 
 STASH, READS, WRITES = "stash", "reads", "writes"
 """The limits under which requests travel: all to Stash, reads from Plex, writes to Plex."""
+
+_OF_THE_CONNECTION = frozenset(
+    {"Host", "Connection", "Keep-Alive", "Content-Length", "Transfer-Encoding", "Date", "Server"}
+)
+"""Headers that each connection has of its own."""
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -52,48 +52,46 @@ class Replayed(msgspec.Struct, frozen=True):
     duration_s: float
 
 
-class _Recorder(Transport):
-    """Notes what is sent to one server."""
-
-    def __init__(self, inner: Transport, base_url: str, sent: list[Sent], *, is_plex: bool) -> None:
-        self._inner = inner
-        self._base_url = base_url
-        self._sent = sent
-        self._is_plex = is_plex
-
-    @override
-    async def send(self, request: Request) -> Response:
-        pool = STASH if not self._is_plex else READS if request.method == "GET" else WRITES
-        path = request.url.removeprefix(self._base_url)
-        self._sent.append(Sent(pool, request.method, path, dict(request.headers), request.body))
-        return await self._inner.send(request)
-
-
 async def recorded(servers: Servers, folder: Path) -> list[Sent]:
-    """Return every request of a first sync, in the order of the run. Raises: RuntimeError when it does not succeed."""
-    stash, plex = servers.stash, servers.plex
-    settings = Settings(
-        stash_url=stash.url,
-        stash_api_key=SecretStr(stash.secret),
-        plex_url=plex.url,
-        plex_token=SecretStr(plex.secret),
-        path_map=servers.path_map,
-        data_dir=folder,
-    )
+    """Return every request of a first sync, in the order in which they came. Raises: RuntimeError when it fails."""
     sent: list[Sent] = []
-    async with open_app(settings) as app:
-        stash_side = _Recorder(app.transport, stash.url, sent, is_plex=False)
-        plex_side = _Recorder(app.transport, plex.url, sent, is_plex=True)
-        recording = replace(
-            app,
-            stash=StashClient(stash_side, stash.url, stash.secret),
-            plex=PlexClient(plex_side, plex.url, plex.secret),
+    connector = aiohttp.TCPConnector(limit=0)
+    async with (
+        aiohttp.ClientSession(connector=connector, auto_decompress=False) as session,
+        _listening(session, servers.stash.url, lambda _method: STASH, sent) as stash_url,
+        _listening(session, servers.plex.url, lambda method: READS if method == "GET" else WRITES, sent) as plex_url,
+    ):
+        between = replace(
+            servers, stash=replace(servers.stash, url=stash_url), plex=replace(servers.plex, url=plex_url)
         )
-        with steps(Console(quiet=True), is_shown=False) as shown:
-            result = await sync_app(recording, Scope(), 0.0, shown)
-    if result.server_error or result.report.waiting or result.report.dead:
-        raise RuntimeError(f"the run to be recorded did not succeed: {result}")
+        await anyio.to_thread.run_sync(partial(run_sync, between, folder, writes_in_flight=16))
     return sent
+
+
+@asynccontextmanager
+async def _listening(
+    session: aiohttp.ClientSession, base_url: str, pool_of: Callable[[str], str], sent: list[Sent]
+) -> AsyncIterator[str]:
+    """Stand before one server, note what comes and pass it on; yield the address."""
+
+    async def pass_on(request: web.Request) -> web.Response:
+        headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
+        one = Sent(pool_of(request.method), request.method, request.raw_path, headers, await request.read())
+        sent.append(one)
+        async with _asked(session, base_url, one) as answer:
+            kept = {name: value for name, value in answer.headers.items() if name not in _OF_THE_CONNECTION}
+            return web.Response(status=answer.status, headers=kept, body=await answer.read())
+
+    application = web.Application(client_max_size=2**30)
+    application.router.add_route("*", "/{path:.*}", pass_on)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    try:
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 def replay(sent: Path, servers: Servers, *, writes_in_flight: int) -> tuple[Replayed, Ended]:
@@ -128,16 +126,15 @@ async def _replay(sent: list[Sent], writes_in_flight: int, stash_url: str, plex_
 
 async def _send_all(session: aiohttp.ClientSession, base_url: str, queue: Iterator[Sent], refused: list[int]) -> None:
     for one in queue:
-        async with session.request(
-            one.method,
-            URL(base_url + one.path, encoded=True),
-            headers=one.headers,
-            data=one.body or None,
-            allow_redirects=False,
-        ) as answer:
+        async with _asked(session, base_url, one) as answer:
             await answer.read()
             if answer.status >= 300:
                 refused.append(answer.status)
+
+
+def _asked(session: aiohttp.ClientSession, base_url: str, one: Sent) -> AbstractAsyncContextManager[ClientResponse]:
+    url = URL(base_url + one.path, encoded=True)
+    return session.request(one.method, url, headers=one.headers, data=one.body or None, allow_redirects=False)
 
 
 def _main(file: str, writes_in_flight: str, stash_url: str, plex_url: str) -> None:

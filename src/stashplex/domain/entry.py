@@ -41,7 +41,8 @@ class Entry:
     """One row of the ledger.
 
     Shape: `due_at` is the first run, the `next_retry_at` or the lease's expiry, None when nothing is due;
-    `settled_generation` ≤ `generation`; `first_failed_at`, `last_error_type` and `last_error` are set together.
+    `settled_generation` ≤ `generation`; `first_failed_at`, `last_failed_at`, `last_error_type` and `last_error` are set
+    together; the `last_failed_at` of a dead letter is the time of its death.
     Units: times are aware UTC.
     """
 
@@ -57,6 +58,7 @@ class Entry:
     last_error_type: str | None
     last_error: str | None
     first_failed_at: datetime | None
+    last_failed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Transition:
     last_error_type: str | None
     last_error: str | None
     first_failed_at: datetime | None
+    last_failed_at: datetime | None = None
 
 
 def settled(entry: Entry, outcome: Outcome, rule: RetryRule, now: datetime, chance: random.Random) -> Transition:
@@ -82,17 +85,18 @@ def settled(entry: Entry, outcome: Outcome, rule: RetryRule, now: datetime, chan
             return Transition(State.SYNCED, None, 0, None, None, None)
         case Hold(error_type, message, until):
             return Transition(
-                State.PENDING, until, entry.retry_count, error_type, message, entry.first_failed_at or now
+                State.PENDING, until, entry.retry_count, error_type, message, entry.first_failed_at or now, now
             )
         case Retry(error_type, message, _):
             count = entry.retry_count + 1
             first = entry.first_failed_at or now
             if count > rule.limit:
-                return Transition(State.DEAD, None, entry.retry_count, error_type, message, first)
+                return Transition(State.DEAD, None, entry.retry_count, error_type, message, first, now)
             due_at = now + rule.delay(count, chance)
-            return Transition(State.PENDING, due_at, count, error_type, message, first)
+            return Transition(State.PENDING, due_at, count, error_type, message, first, now)
         case Dead(error_type, message):
-            return Transition(State.DEAD, None, entry.retry_count, error_type, message, entry.first_failed_at or now)
+            first = entry.first_failed_at or now
+            return Transition(State.DEAD, None, entry.retry_count, error_type, message, first, now)
 
 
 def expired(entry: Entry, now: datetime) -> Transition:
@@ -103,6 +107,6 @@ def expired(entry: Entry, now: datetime) -> Transition:
     message = "The lease ran out: the program was killed or hung while it worked on this scene."
     first = entry.first_failed_at or now
     if entry.retry_count >= rule_for(entry.last_error_type).limit:
-        return Transition(State.DEAD, None, entry.retry_count, LEASE_EXPIRED, message, first)
+        return Transition(State.DEAD, None, entry.retry_count, LEASE_EXPIRED, message, first, now)
     kept = (LEASE_EXPIRED, message) if entry.last_error_type is None else (entry.last_error_type, entry.last_error)
-    return Transition(State.PENDING, now, entry.retry_count + 1, *kept, first)
+    return Transition(State.PENDING, now, entry.retry_count + 1, *kept, first, now)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from stashplex.domain.document import Base, Document
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest schema version; equal to the newest migration (tested)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,6 +102,7 @@ entry = Table(
     Column("last_error", Text),
     Column("first_failed_at", BigInteger),
     Column("dismissed_at", BigInteger),
+    Column("last_failed_at", BigInteger),
     UniqueConstraint("plex_id", "scene_id"),
     CheckConstraint("state IN ('pending', 'leased', 'synced', 'dead')", name="state"),
     CheckConstraint("priority IN (0, 10)", name="priority"),
@@ -131,7 +132,8 @@ Index(
     sqlite_where=text("due_at IS NOT NULL"),
     postgresql_where=text("due_at IS NOT NULL"),
 )
-# Small by nature: the rows in work, for `release`; the dead letters, for their list and their count.
+# Small by nature: the rows in work, for `release`; the dead letters, for their list and their count; those among them
+# that were dismissed, for their count and their end.
 Index(
     "ix_entry_lease",
     entry.c.lease_token,
@@ -144,6 +146,13 @@ Index(
     entry.c.id,
     sqlite_where=text("state = 'dead'"),
     postgresql_where=text("state = 'dead'"),
+)
+Index(
+    "ix_entry_dismissed",
+    entry.c.plex_id,
+    entry.c.dismissed_at,
+    sqlite_where=text("dismissed_at IS NOT NULL"),
+    postgresql_where=text("dismissed_at IS NOT NULL"),
 )
 
 link = Table(

@@ -35,7 +35,7 @@ def test_synced_forgets_every_failure(is_written: bool) -> None:
 @pytest.mark.parametrize("count", [0, 5, 99])
 def test_hold_costs_no_attempt(count: int) -> None:
     held = after(failing(count), Hold("ServerUnreachable", "Down.", LATER))
-    assert held == Transition(State.PENDING, LATER, count, "ServerUnreachable", "Down.", EARLIER)
+    assert held == Transition(State.PENDING, LATER, count, "ServerUnreachable", "Down.", EARLIER, NOW)
 
 
 def test_a_first_failure_is_dated() -> None:
@@ -57,12 +57,12 @@ def test_an_entry_is_dead_after_its_last_retry(rule: RetryRule) -> None:
     while (transition := after(entry, Retry("E", "m"), rule)).state is State.PENDING:
         entry, retries = dataclasses.replace(entry, retry_count=transition.retry_count), retries + 1
     assert retries == rule.limit
-    assert transition == Transition(State.DEAD, None, rule.limit, "E", "m", NOW)
+    assert transition == Transition(State.DEAD, None, rule.limit, "E", "m", NOW, NOW)
 
 
 def test_dead_keeps_its_history() -> None:
     assert after(failing(2), Dead("MatchAmbiguous", "Two.")) == Transition(
-        State.DEAD, None, 2, "MatchAmbiguous", "Two.", EARLIER
+        State.DEAD, None, 2, "MatchAmbiguous", "Two.", EARLIER, NOW
     )
 
 
@@ -73,7 +73,7 @@ def test_an_expired_lease_costs_an_attempt_and_waits_for_nothing() -> None:
 
 
 def test_an_expired_lease_does_not_hide_the_failure_before_it() -> None:
-    assert expired(failing(7), NOW) == Transition(State.PENDING, NOW, 8, "PlexNotFound", "Gone.", EARLIER)
+    assert expired(failing(7), NOW) == Transition(State.PENDING, NOW, 8, "PlexNotFound", "Gone.", EARLIER, NOW)
 
 
 @pytest.mark.parametrize(("error_type", "rule"), [(None, ORDINARY), ("PlexNotFound", NOT_FOUND)])
@@ -97,3 +97,4 @@ def test_only_what_is_pending_is_due_and_no_count_passes_the_limit(
     assert transition.state is not State.LEASED
     assert transition.retry_count <= rule.limit
     assert (transition.last_error_type is None) is (transition.first_failed_at is None)
+    assert transition.last_failed_at == (None if transition.last_error_type is None else NOW)

@@ -179,6 +179,7 @@ def _serving(films: int) -> Iterator[Servers]:
             yield Servers(**{name: told[name] for name in Servers.__slots__})
         finally:
             process.terminate()
+            process.wait()  # leaving the context waits for a moment only when Ctrl-C was pressed
 
 
 def _keep(servers: Servers) -> None:

@@ -86,7 +86,7 @@ def is_same_text(field: TextField, one: str, other: str) -> bool:
     Whatever Plex may do to a value that it stores must not count, or we would write it for ever: Unicode form,
     line ends, blanks at the end of a line and around the whole, and a rating's spelling (`7`, `7.0`, `6.9999998`).
     """
-    return _text_key(field, one) == _text_key(field, other)
+    return one == other or _text_key(field, one) == _text_key(field, other)
 
 
 @lru_cache(maxsize=8_192)

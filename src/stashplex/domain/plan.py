@@ -125,8 +125,9 @@ def _changes(merged: Merge, observed: Document) -> tuple[Change, ...]:
             changes.append(TextChange(text_field, old, new))
     for tag_field, names in merged.wanted.tags.items():
         shown = observed.tags[tag_field]
-        if _keys(shown) != _keys(names):
-            removed = tuple(tag for tag in shown if tag_key(tag) not in _keys(names))
+        wanted = _keys(names)
+        if _keys(shown) != wanted:
+            removed = tuple(tag for tag in shown if tag_key(tag) not in wanted)
             changes.append(TagChange(tag_field, shown, names, removed))
     return tuple(changes)
 

@@ -91,19 +91,20 @@ def fit(plan: Plan, budget_bytes: int = BUDGET_BYTES) -> Plan:
     changes: list[Change] = []
     for change in plan.changes:
         fitted = _fitted(change, room)
-        if isinstance(change, TagChange) and fitted != change:
+        if isinstance(change, TagChange) and fitted is not change:
             kept = {tag_key(tag) for tag in fitted.new} if isinstance(fitted, TagChange) else None
             ours = base_tags.pop(change.field, ())
             if kept is not None:
                 base_tags[change.field] = tuple(tag for tag in ours if tag_key(tag) in kept)
-        if fitted is not None and (fitted == change or _says_something(fitted)):
+        if fitted is not None and (fitted is change or _says_something(fitted)):
             changes.append(fitted)
     return replace(plan, changes=tuple(changes), base=replace(plan.base, tags=base_tags))
 
 
 def _fitted(change: Change, room: int) -> Change | None:
     if isinstance(change, TextChange):
-        return replace(change, new=_shortened(change.field, change.new, room))
+        text = _shortened(change.field, change.new, room)
+        return change if text == change.new else replace(change, new=text)
     if _list_bytes(change.field, change.new) <= room:
         return change
     shown = {tag_key(tag) for tag in change.old}

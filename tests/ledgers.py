@@ -30,6 +30,20 @@ def lease(
     return ledger.lease(plex_id, owner="me", token=token, limit=limit, now=now, until=now + LEASE)
 
 
+def rescue(ledger: Ledger, plex_id: PlexId, token: str = TOKEN, *, now: datetime = NOW) -> tuple[Leased, ...]:
+    """Return the one entry that is handed out alone, or nothing."""
+    leased = ledger.rescue(plex_id, owner="me", token=token, now=now, until=now + LEASE)
+    return () if leased is None else (leased,)
+
+
+def rescue_all(ledger: Ledger, plex_id: PlexId, *, now: datetime = NOW) -> tuple[Leased, ...]:
+    """Hand out all entries whose lease ran out, each alone."""
+    found: list[Leased] = []
+    while one := rescue(ledger, plex_id, f"rescue {len(found)}", now=now):
+        found += one
+    return tuple(found)
+
+
 def settle(
     ledger: Ledger,
     leased: Iterable[Leased],

@@ -7,7 +7,7 @@ behind are taken up at once; nothing is leased while a server is held; after an 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import anyio
 
@@ -21,7 +21,7 @@ from stashplex.engine.gate import Gate
 from stashplex.engine.recovery import Recovery
 from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport, Worker
-from stashplex.store.ledger import Ledger
+from stashplex.store.ledger import Leased, Ledger
 from stashplex.store.owner import Owners
 from stashplex.store.waking import Waking
 
@@ -123,8 +123,7 @@ class Scheduler:
     async def _drain(self, owner: str) -> None:
         """Work on what is due until nothing is, or until a server fails."""
         self._owners.expire_orphans(self._clock.now())
-        if self._is_held():
-            return
+        await self._rescue(owner)
         async with anyio.create_task_group() as group:
             for _ in range(PASSES_IN_FLIGHT):
                 group.start_soon(self._run_passes, owner)
@@ -135,16 +134,34 @@ class Scheduler:
             if not limit:
                 await anyio.sleep(1.0)
                 continue
-            token = f"{self._chance.getrandbits(64):016x}"
-            now = self._clock.now()
-            until = now + timedelta(seconds=LEASE_S)
+            token, now, until = self._terms()
             batch = self._ledger.lease(self._plex_id, owner=owner, token=token, limit=limit, now=now, until=until)
             if not batch:
                 return
-            try:
-                self._count(await self._worker.pass_over(batch, token, until))
-            finally:
-                self._ledger.release(token, now=self._clock.now())
+            await self._pass_over(batch, token, until)
+
+    async def _rescue(self, owner: str) -> None:
+        """Work on entries whose lease ran out, one by one while nothing else is under way: one may be poison."""
+        while self._report.server_error is None and not self._is_held():
+            if not self._ramp.take(1, self._clock.now()):
+                await anyio.sleep(1.0)
+                continue
+            token, now, until = self._terms()
+            leased = self._ledger.rescue(self._plex_id, owner=owner, token=token, now=now, until=until)
+            if leased is None:
+                return
+            await self._pass_over([leased], token, until)
+
+    async def _pass_over(self, batch: Sequence[Leased], token: str, until: datetime) -> None:
+        try:
+            self._count(await self._worker.pass_over(batch, token, until))
+        finally:
+            self._ledger.release(token, now=self._clock.now())
+
+    def _terms(self) -> tuple[str, datetime, datetime]:
+        """Return the token, the beginning and the end of a new lease."""
+        now = self._clock.now()
+        return f"{self._chance.getrandbits(64):016x}", now, now + timedelta(seconds=LEASE_S)
 
     def _is_held(self) -> bool:
         """Tell whether a server is held; note it as what stands in the way, and start the ramp when it is back."""

@@ -60,7 +60,10 @@ class Adoption:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many entries of one Plex server stand where. `due` and `waiting` are the two parts of `pending`."""
+    """How many entries of one Plex server stand where.
+
+    Shape: `due` and `waiting` are the two parts of `pending`; `dismissed` ones are not among the `dead`.
+    """
 
     pending: int
     leased: int
@@ -68,6 +71,7 @@ class Counts:
     dead: int
     due: int
     waiting: int
+    dismissed: int
 
 
 class Ledger:
@@ -98,7 +102,7 @@ class Ledger:
         """Say that scenes may differ, and return how many marks were made. Idempotent; all are durable on return.
 
         An entry that waits becomes due at `due_at` (or now) unless it is due earlier, and keeps its retry count; a
-        settled or dead one starts afresh; a leased one is worked on again after its lease.
+        settled or dead one, dismissed or not, starts afresh; a leased one is worked on again after its lease.
         Shape: any number of ids, read as needed; chunks are separate transactions.
         """
         due_micros = to_micros(due_at or now)
@@ -143,23 +147,32 @@ class Ledger:
     ) -> tuple[Leased, ...]:
         """Hand out up to `limit` due entries until a time, those of higher priority first, then those due first.
 
-        An entry whose lease ran out is due too: that costs it an attempt, and beyond its limit it is buried instead
-        (`domain.entry.expired`). `token` is unique to this call.
+        An entry whose lease ran out is not among them: `rescue` hands these out. `token` is unique to this call.
         """
-        handed: list[Entry] = []
-        question = {"plex_id": plex_id, "now": to_micros(now)}
+        question = {"plex_id": plex_id, "now": to_micros(now), "limit": limit}
         with self._database.write() as connection:
-            while len(handed) < limit:
-                rows = connection.execute(statements.DUE, {**question, "limit": limit - len(handed)}).all()
-                found = [_leased(row, now, until) for row in rows]
-                alive = [entry for entry in found if entry.state is State.LEASED]
-                statements.LEASE.execute(connection, (_lease(entry, owner, token) for entry in alive))
-                handed.extend(alive)
-                if len(alive) == len(found):
-                    break
-                _bury(connection, [entry for entry in found if entry.state is State.DEAD], now)
+            rows = connection.execute(statements.DUE, question).all()
+            handed = [statements.entry_of(row, until) for row in rows]
+            statements.LEASE.execute(connection, (_lease(entry, owner, token) for entry in handed))
             links = _by_entry(connection.execute(statements.LINKS_LEASED, {"token": token}))
         return tuple(Leased(entry, links.get(entry.id, ())) for entry in handed)
+
+    def rescue(self, plex_id: PlexId, *, owner: str, token: str, now: datetime, until: datetime) -> Leased | None:
+        """Hand out one entry whose lease ran out, alone: it may be what killed its last holder.
+
+        The run-out lease costs an attempt; beyond its limit the entry is buried instead (`domain.entry.expired`), and
+        the next one is looked at. Handed out alone, an entry cannot spend the attempts of its neighbours.
+        """
+        question = {"plex_id": plex_id, "now": to_micros(now)}
+        with self._database.write() as connection:
+            while (row := connection.execute(statements.EXPIRED, question).one_or_none()) is not None:
+                entry = _rescued(statements.entry_of(row), now, until)
+                if entry.state is State.LEASED:
+                    statements.LEASE.execute(connection, [_lease(entry, owner, token)])
+                    links = _by_entry(connection.execute(statements.LINKS_LEASED, {"token": token}))
+                    return Leased(entry, links.get(entry.id, ()))
+                _bury(connection, [entry], now)
+        return None
 
     def settle(self, token: str, settlements: Sequence[Settlement], now: datetime) -> int:
         """Move leased entries on, with their links and their journal, all together; return how many were moved.
@@ -201,9 +214,10 @@ class Ledger:
             pending=pending,
             leased=row.leased,
             synced=row.all_entries - row.open_entries - row.dead,
-            dead=row.dead,
+            dead=row.dead - row.dismissed,
             due=due,
             waiting=pending - due,
+            dismissed=row.dismissed,
         )
 
     def find(self, plex_id: PlexId, scene_id: SceneId) -> Entry | None:
@@ -249,11 +263,8 @@ class Ledger:
             return connection.execute(statements.COUNT_LINKS, {"plex_id": plex_id}).scalar_one()
 
 
-def _leased(row: Row[*tuple[Any, ...]], now: datetime, until: datetime) -> Entry:
-    """Return a due entry as it is handed out, or DEAD when its last lease was one too many."""
-    if row.state != State.LEASED:
-        return statements.entry_of(row, until)
-    entry = statements.entry_of(row)
+def _rescued(entry: Entry, now: datetime, until: datetime) -> Entry:
+    """Return an entry whose lease ran out as it is handed out again, or DEAD when that was one too many."""
     transition = expired(entry, now)
     is_dead = transition.state is State.DEAD
     return replace(
@@ -264,6 +275,7 @@ def _leased(row: Row[*tuple[Any, ...]], now: datetime, until: datetime) -> Entry
         last_error_type=transition.last_error_type,
         last_error=transition.last_error,
         first_failed_at=transition.first_failed_at,
+        last_failed_at=transition.last_failed_at,
     )
 
 
@@ -311,6 +323,7 @@ def _columns(row: Entry | Transition) -> dict[str, object]:
         "new_error_type": row.last_error_type,
         "new_error": row.last_error,
         "new_first_failed_at": None if row.first_failed_at is None else to_micros(row.first_failed_at),
+        "new_last_failed_at": None if row.last_failed_at is None else to_micros(row.last_failed_at),
     }
 
 

@@ -5,7 +5,7 @@ Invariant: what asks for due entries asks per priority, so that each part is one
 number of waiting entries stands in the way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +53,7 @@ ENTRY = (
     entry.c.last_error_type,
     entry.c.last_error,
     entry.c.first_failed_at,
+    entry.c.last_failed_at,
 )
 _IS_OF_PLEX = entry.c.plex_id == bindparam("plex_id")
 _IS_DUE = entry.c.due_at <= bindparam("now")
@@ -92,6 +93,8 @@ def _mark() -> Batch:
             "last_error_type": case((is_done, null()), else_=entry.c.last_error_type),
             "last_error": case((is_done, null()), else_=entry.c.last_error),
             "first_failed_at": case((is_done, null()), else_=entry.c.first_failed_at),
+            "last_failed_at": case((is_done, null()), else_=entry.c.last_failed_at),
+            "dismissed_at": null(),
         },
     )
     return Batch(merged)
@@ -117,6 +120,7 @@ ADOPT = Batch(
         last_error_type=bindparam("new_error_type"),
         last_error=bindparam("new_error"),
         first_failed_at=bindparam("new_first_failed_at"),
+        last_failed_at=bindparam("new_last_failed_at"),
     )
     .on_conflict_do_nothing(index_elements=[entry.c.plex_id, entry.c.scene_id])
 )
@@ -125,7 +129,7 @@ ADOPT = Batch(
 def _due() -> Select[*tuple[Any, ...]]:
     parts = [
         select(*ENTRY)
-        .where(_IS_OF_PLEX, entry.c.priority == priority.value, _IS_DUE)
+        .where(_IS_OF_PLEX, entry.c.priority == priority.value, _IS_DUE, entry.c.state != _LEASED)
         .order_by(entry.c.due_at, entry.c.id)
         .limit(bindparam("limit"))
         .subquery()
@@ -137,6 +141,10 @@ def _due() -> Select[*tuple[Any, ...]]:
 
 DUE = _due()
 
+# The sum keeps SQLite from walking all entries of the server: `ix_entry_lease` holds the few that are leased.
+_IS_LEASED = entry.c.lease_token.is_not(None) & (entry.c.plex_id + literal_column("0") == bindparam("plex_id"))
+EXPIRED = select(*ENTRY).where(_IS_LEASED, _IS_DUE).order_by(entry.c.due_at, entry.c.id).limit(1)
+
 _MOVED: Mapping[str, object] = {
     "state": bindparam("new_state"),
     "due_at": bindparam("new_due_at"),
@@ -144,6 +152,7 @@ _MOVED: Mapping[str, object] = {
     "last_error_type": bindparam("new_error_type"),
     "last_error": bindparam("new_error"),
     "first_failed_at": bindparam("new_first_failed_at"),
+    "last_failed_at": bindparam("new_last_failed_at"),
 }
 _LEFT: Mapping[str, object] = {
     **_MOVED,
@@ -213,8 +222,6 @@ def _count(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
     return select(func.count()).select_from(entry).where(*conditions).scalar_subquery()
 
 
-# The sum keeps SQLite from walking all entries of the server: `ix_entry_lease` holds the few that are leased.
-_IS_LEASED = entry.c.lease_token.is_not(None) & (entry.c.plex_id + literal_column("0") == bindparam("plex_id"))
 COUNTS = select(
     _count(_IS_OF_PLEX).label("all_entries"),
     _count(_IS_OF_PLEX, entry.c.due_at.is_not(None)).label("open_entries"),
@@ -222,6 +229,7 @@ COUNTS = select(
     _count(_IS_LEASED).label("leased"),
     _count(_IS_LEASED, _IS_DUE).label("expired"),
     _count(_IS_OF_PLEX, entry.c.state == _DEAD).label("dead"),
+    _count(_IS_OF_PLEX, entry.c.dismissed_at.is_not(None)).label("dismissed"),
 )
 
 FIND = select(*ENTRY).where(_IS_OF_PLEX, entry.c.scene_id == bindparam("scene_id"))
@@ -239,9 +247,9 @@ PAGES: dict[State | None, Select[*tuple[Any, ...]]] = {
 }
 
 
-def entry_of(row: Row[*tuple[Any, ...]], leased_until: datetime | None = None) -> Entry:
+def entry_of(row: Sequence[Any], leased_until: datetime | None = None) -> Entry:
     """Return the entry in a row of `ENTRY`, or the same as it is once leased until a time."""
-    identity, scene_id, plex_id, state, priority, generation, settled, due_at, count, kind, error, failed_at = row
+    identity, scene_id, plex_id, state, priority, generation, settled, due_at, count, kind, error, first, last = row
     return Entry(
         EntryId(identity),
         SceneId(scene_id),
@@ -254,7 +262,8 @@ def entry_of(row: Row[*tuple[Any, ...]], leased_until: datetime | None = None) -
         count,
         kind,
         error,
-        None if failed_at is None else from_micros(failed_at),
+        None if first is None else from_micros(first),
+        None if last is None else from_micros(last),
     )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from builders import NOW, a_link
-from ledgers import DEAD, LEASE, get_entry, lease, mark, retry, scenes_of, settle
+from ledgers import DEAD, LEASE, get_entry, lease, mark, rescue, rescue_all, retry, scenes_of, settle
 from stashplex.domain.entry import LEASE_EXPIRED, PlexId, Priority, State
 from stashplex.domain.journal import JournalEvent
 from stashplex.domain.retry import NOT_FOUND, ORDINARY
@@ -89,22 +89,96 @@ def test_counting_reads_indexes_alone(database: Database) -> None:
         *["COVERING INDEX ix_entry_due"] * 2,
         *["INDEX ix_entry_lease"] * 2,
         "INDEX ix_entry_dead",
+        "COVERING INDEX ix_entry_dismissed",
     ]
+
+
+def test_a_run_out_lease_is_found_among_the_leased_ones_alone(database: Database) -> None:
+    assert _steps(database, statements.EXPIRED) == ["SEARCH entry USING INDEX ix_entry_lease (lease_token>?)"]
 
 
 def test_an_expired_lease_costs_an_attempt(ledger: Ledger, plex_id: PlexId) -> None:
     mark(ledger, plex_id, 42)
     lease(ledger, plex_id, "a")
-    assert lease(ledger, plex_id, "b", now=NOW + LEASE - MICROSECOND) == ()
-    (leased,) = lease(ledger, plex_id, "b", now=NOW + LEASE)
+    assert rescue(ledger, plex_id, "b", now=NOW + LEASE - MICROSECOND) == ()
+    (leased,) = rescue(ledger, plex_id, "b", now=NOW + LEASE)
     assert (leased.entry.retry_count, leased.entry.last_error_type) == (1, LEASE_EXPIRED)
     assert leased.entry == get_entry(ledger, plex_id)
+
+
+def test_a_run_out_lease_is_handed_out_by_rescue_alone(ledger: Ledger, plex_id: PlexId) -> None:
+    mark(ledger, plex_id, 1, 2)
+    lease(ledger, plex_id, "a", limit=1)
+    later = NOW + LEASE
+    assert scenes_of(lease(ledger, plex_id, "b", now=later)) == [2]
+    assert scenes_of(rescue(ledger, plex_id, "c", now=later)) == [1]
+    assert rescue(ledger, plex_id, "d", now=later) == ()
+
+
+def test_rescue_leaves_pending_entries_and_other_servers_alone(ledger: Ledger, plex_id: PlexId) -> None:
+    other = ledger.plex_id("elsewhere", "bedroom")
+    mark(ledger, plex_id, 1)
+    mark(ledger, other, 2)
+    lease(ledger, other, "a")
+    assert rescue(ledger, plex_id, "b", now=NOW + LEASE) == ()
+    assert scenes_of(rescue(ledger, other, "b", now=NOW + LEASE)) == [2]
+
+
+def test_a_rescued_entry_comes_with_its_links_and_is_settled_as_any_other(ledger: Ledger, plex_id: PlexId) -> None:
+    mark(ledger, plex_id, 1, 2)
+    leased = lease(ledger, plex_id)
+    settle(ledger, leased, links=(a_link(rating_key="9"),))
+    mark(ledger, plex_id, 1, 2)
+    lease(ledger, plex_id, "lost")
+    later = NOW + LEASE
+    (rescued,) = rescue(ledger, plex_id, "new", now=later)
+    assert rescued.links == (a_link(rating_key="9"),)
+    assert settle(ledger, [rescued], token="lost", now=later) == 0
+    assert settle(ledger, [rescued], token="new", now=later) == 1
+    assert get_entry(ledger, plex_id, 1).state is State.SYNCED
+
+
+def test_a_poison_entry_costs_each_of_its_neighbours_one_attempt_and_dies_alone(
+    ledger: Ledger, plex_id: PlexId
+) -> None:
+    """The process dies whenever it works on scene 50: first with its batch, then alone."""
+    poison, kills, now = 50, 1, NOW + LEASE
+    mark(ledger, plex_id, *range(100))
+    assert len(lease(ledger, plex_id, "batch")) == 100
+    while rescued := rescue(ledger, plex_id, f"turn {kills} {now}", now=now):
+        if scenes_of(rescued) == [poison]:
+            kills += 1
+            now += LEASE
+        else:
+            settle(ledger, rescued, token=f"turn {kills} {now}", now=now)
+            assert rescued[0].entry.retry_count == 1
+    assert kills == 1 + ORDINARY.limit
+    assert [entry.scene_id for entry in ledger.iter_entries(plex_id, state=State.DEAD)] == [poison]
+    assert ledger.counts(plex_id, now=now).synced == 99
+
+
+def test_the_neighbours_of_a_poison_entry_are_done_before_its_next_turn(ledger: Ledger, plex_id: PlexId) -> None:
+    mark(ledger, plex_id, *range(10))
+    lease(ledger, plex_id, "batch")
+    later = NOW + LEASE
+    assert scenes_of(rescue(ledger, plex_id, "killed", now=later)) == [0]
+    assert scenes_of(rescue_all(ledger, plex_id, now=later + LEASE)) == [*range(1, 10), 0]
+
+
+def test_handing_back_a_rescued_entry_costs_no_further_attempt(ledger: Ledger, plex_id: PlexId) -> None:
+    mark(ledger, plex_id, 1)
+    lease(ledger, plex_id, "lost")
+    rescue(ledger, plex_id, "stopped", now=NOW + LEASE)
+    assert ledger.release("stopped", NOW + LEASE) == 1
+    (leased,) = lease(ledger, plex_id, "next", now=NOW + LEASE)
+    assert leased.entry.retry_count == 1
 
 
 def _expire(ledger: Ledger, plex_id: PlexId, now: datetime, times: int) -> datetime:
     """Lease and forget, so often."""
     for number in range(times):
-        assert len(lease(ledger, plex_id, f"lost {number}", now=now)) == 1
+        token = f"lost {number}"
+        assert len(lease(ledger, plex_id, token, now=now) or rescue(ledger, plex_id, token, now=now)) == 1
         now += LEASE
     return now
 
@@ -114,7 +188,7 @@ def test_an_entry_whose_lease_always_expires_is_buried_at_its_limit(
 ) -> None:
     mark(ledger, plex_id, 42)
     now = _expire(ledger, plex_id, NOW, 1 + ORDINARY.limit)
-    assert lease(ledger, plex_id, "last", now=now) == ()
+    assert rescue(ledger, plex_id, "last", now=now) == ()
     entry = get_entry(ledger, plex_id)
     assert (entry.state, entry.due_at, entry.last_error_type) == (State.DEAD, None, LEASE_EXPIRED)
     assert (entry.retry_count, entry.settled_generation) == (ORDINARY.limit, entry.generation)
@@ -126,7 +200,7 @@ def test_an_expired_lease_is_counted_by_the_rule_of_the_last_error(ledger: Ledge
     settle(ledger, lease(ledger, plex_id), retry(NOW, ORDINARY.limit + 1))
     now = _expire(ledger, plex_id, NOW, NOT_FOUND.limit - ORDINARY.limit)
     assert get_entry(ledger, plex_id).last_error_type == "PlexNotFound"
-    assert lease(ledger, plex_id, "last", now=now) == ()
+    assert rescue(ledger, plex_id, "last", now=now) == ()
     assert get_entry(ledger, plex_id).state is State.DEAD
 
 
@@ -134,7 +208,8 @@ def test_a_buried_entry_stops_no_other_one(ledger: Ledger, plex_id: PlexId) -> N
     mark(ledger, plex_id, 1)
     now = _expire(ledger, plex_id, NOW, 1 + ORDINARY.limit)
     mark(ledger, plex_id, 2, now=now)
-    assert scenes_of(lease(ledger, plex_id, "last", now=now, limit=1)) == [2]
+    lease(ledger, plex_id, "lost too", now=now)
+    assert scenes_of(rescue(ledger, plex_id, "last", now=now + LEASE)) == [2]
 
 
 def test_released_entries_are_due_again_for_free(ledger: Ledger, plex_id: PlexId) -> None:

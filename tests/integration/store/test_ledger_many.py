@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders import NOW
-from ledgers import LEASE, lease, mark, scenes_of, settle
+from ledgers import LEASE, lease, mark, rescue_all, scenes_of, settle
 from stashplex.domain.entry import PlexId
 from stashplex.store.database import Database
 from stashplex.store.ledger import Ledger
@@ -111,7 +111,8 @@ def test_a_killed_process_loses_nothing_and_holds_nothing_for_ever(path: Path, l
     counts = ledger.counts(plex_id, now=NOW)
     assert counts.synced >= len(settled) > 0
     assert counts.leased >= len(set(_told(lines, "leased")) - settled) - 7
-    left = [
+    left = scenes_of(rescue_all(ledger, plex_id, now=NOW + LEASE))
+    left += [
         scene
         for batch in iter(lambda: lease(ledger, plex_id, "heir", now=NOW + LEASE), ())
         for scene in scenes_of(batch)

@@ -101,36 +101,51 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 4))
     def lease(self, limit: int) -> None:
-        self.tokens += 1
-        token, until = f"token {self.tokens}", self.now + timedelta(minutes=2)
+        token, until = self._terms()
         leased = self.ledger.lease(self.plex_id, owner="me", token=token, limit=limit, now=self.now, until=until)
-        assert [one.entry.scene_id for one in leased] == self._leased(token, limit, until)
+        pending = [(row.priority, row.due_at, row.order, scene) for scene, row in self._due(State.PENDING)]
+        scenes = [scene for *_, scene in sorted(pending)][:limit]
+        for scene in scenes:
+            row = self.rows[scene]
+            row.state, row.due_at, row.token = State.LEASED, until, token
+        assert [one.entry.scene_id for one in leased] == scenes
         self.batches[token] = leased
 
-    def _leased(self, token: str, limit: int, until: datetime) -> list[int]:
-        handed: list[int] = []
-        due = [(row.priority, row.due_at, row.order, scene) for scene, row in self.rows.items() if row.due_at]
-        for _, due_at, _, scene in sorted(due):
+    @rule()
+    def rescue(self) -> None:
+        token, until = self._terms()
+        leased = self.ledger.rescue(self.plex_id, owner="me", token=token, now=self.now, until=until)
+        expected = self._rescued(token, until)
+        assert (None if leased is None else leased.entry.scene_id) == expected
+        self.batches[token] = () if leased is None else (leased,)
+
+    def _rescued(self, token: str, until: datetime) -> int | None:
+        for *_, scene in sorted((row.due_at, row.order, scene) for scene, row in self._due(State.LEASED)):
             row = self.rows[scene]
-            if due_at > self.now or len(handed) == limit:
-                continue
-            if row.state is State.LEASED:
-                row.first_failed_at = row.first_failed_at or self.now
-                if row.retry_count >= rule_for(row.error_type).limit:
-                    row.state, row.due_at, row.token = State.DEAD, None, None
-                    row.error_type, row.settled_generation = LEASE_EXPIRED, row.generation
-                    continue
+            row.first_failed_at = row.first_failed_at or self.now
+            if row.retry_count < rule_for(row.error_type).limit:
                 row.retry_count += 1
                 row.error_type = row.error_type or LEASE_EXPIRED
-            row.state, row.due_at, row.token = State.LEASED, until, token
-            handed.append(scene)
-        return handed
+                row.due_at, row.token = until, token
+                return scene
+            row.state, row.due_at, row.token = State.DEAD, None, None
+            row.error_type, row.settled_generation = LEASE_EXPIRED, row.generation
+        return None
+
+    def _terms(self) -> tuple[str, datetime]:
+        self.tokens += 1
+        return f"token {self.tokens}", self.now + timedelta(minutes=2)
+
+    def _due(self, state: State) -> list[tuple[int, Row]]:
+        found = self.rows.items()
+        return [(scene, row) for scene, row in found if row.state is state and row.due_at and row.due_at <= self.now]
 
     @rule(times=st.integers(2, 7))
     def crash(self, times: int) -> None:
         """The program is killed at its work, again and again."""
         for _ in range(times):
             self.now += timedelta(minutes=5)
+            self.rescue()
             self.lease(4)
 
     @precondition(lambda self: self.batches)

@@ -36,7 +36,7 @@ def test_counts_put_each_entry_in_one_state(ledger: Ledger, plex_id: PlexId) -> 
     settle(ledger, leased[:1], token="a")
     settle(ledger, leased[1:3], DEAD, token="a")
     settle(ledger, leased[3:5], retry(LATER), token="a")
-    counts = Counts(pending=5, leased=2, synced=1, dead=2, due=3, waiting=2)
+    counts = Counts(pending=5, leased=2, synced=1, dead=2, due=3, waiting=2, dismissed=0)
     assert ledger.counts(plex_id, now=NOW) == counts
     assert ledger.counts(plex_id, now=NOW + LEASE) == counts  # an expired lease stays a lease until it is taken over
 

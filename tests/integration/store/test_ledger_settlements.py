@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from builders import NOW, a_link
-from ledgers import DEAD, LEASE, SYNCED, get_entry, lease, mark, retry, scenes_of, settle
+from ledgers import DEAD, LEASE, SYNCED, get_entry, lease, mark, rescue, retry, scenes_of, settle
 from stashplex.base.errors import StoreError
 from stashplex.domain.document import Base, Document, Poster, TagField, TextField
 from stashplex.domain.entry import PlexId, State, Transition
@@ -76,7 +76,7 @@ def test_a_mark_during_a_lease_that_failed_is_tried_at_once(ledger: Ledger, plex
 def test_an_outdated_token_changes_nothing(ledger: Ledger, journal: Journal, plex_id: PlexId) -> None:
     mark(ledger, plex_id, 42)
     lost = lease(ledger, plex_id, "old")
-    (held,) = lease(ledger, plex_id, "new", now=NOW + LEASE)
+    (held,) = rescue(ledger, plex_id, "new", now=NOW + LEASE)
     assert settle(ledger, lost, token="old", links=(a_link(),), journal=(ROW,)) == 0
     assert get_entry(ledger, plex_id) == held.entry
     assert ledger.links_of(held.entry.id) == ()
@@ -139,7 +139,7 @@ def test_a_row_that_breaks_an_invariant_is_refused(ledger: Ledger, plex_id: Plex
     with pytest.raises(StoreError) as caught:
         settle(ledger, leased, replace(SYNCED, due_at=NOW))
     assert caught.value.hint
-    assert scenes_of(lease(ledger, plex_id, "b", now=NOW + LEASE)) == [42]
+    assert scenes_of(rescue(ledger, plex_id, "b", now=NOW + LEASE)) == [42]
 
 
 def test_nothing_to_settle_is_nothing(ledger: Ledger, plex_id: PlexId) -> None:

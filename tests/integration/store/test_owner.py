@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from builders import NOW
-from ledgers import lease, mark
+from ledgers import lease, mark, rescue, rescue_all
 from stashplex.domain.entry import PlexId, State
 from stashplex.domain.retry import ORDINARY
 from stashplex.domain.scene import SceneId
@@ -64,6 +64,7 @@ def test_the_lease_of_a_living_process_is_left_alone(
         assert name == "process-2"
         assert Owners(database).expire_orphans(LATER) == 0
         assert lease(ledger, plex_id, now=LATER) == ()
+        assert rescue(ledger, plex_id, now=LATER) == ()
 
 
 def test_the_lease_of_a_killed_process_runs_out_at_once_and_costs_an_attempt(
@@ -73,9 +74,9 @@ def test_the_lease_of_a_killed_process_runs_out_at_once_and_costs_an_attempt(
     with another_process(path, plex_id) as process:
         process.kill()
         process.wait()
-        assert lease(ledger, plex_id, now=LATER) == ()
+        assert rescue(ledger, plex_id, now=LATER) == ()
         assert Owners(database).expire_orphans(LATER) == 2
-        found = lease(ledger, plex_id, now=LATER)
+        found = rescue_all(ledger, plex_id, now=LATER)
     assert [(one.entry.scene_id, one.entry.retry_count) for one in found] == [(1, 1), (2, 1)]
     assert ledger.settle("theirs", [], LATER) == 0
 
@@ -89,7 +90,7 @@ def test_a_name_that_is_taken_over_brings_no_leases_along(
         process.wait()
     with Owners(database).enrolled(LATER) as name:
         assert name == "process-1"
-        assert len(lease(ledger, plex_id, now=LATER)) == 1
+        assert len(rescue(ledger, plex_id, now=LATER)) == 1
 
 
 def test_own_leases_are_no_orphans(database: Database, ledger: Ledger, plex_id: PlexId) -> None:
@@ -111,13 +112,13 @@ def test_a_scene_that_kills_its_process_each_time_is_buried(
     database: Database, ledger: Ledger, plex_id: PlexId
 ) -> None:
     mark(ledger, plex_id, 1)
-    for turn in range(ORDINARY.limit + 1):
-        found = ledger.lease(
-            plex_id, owner="process-1", token=str(turn), limit=1, now=LATER, until=LATER + timedelta(minutes=10)
-        )
-        assert len(found) == 1
-        Owners(database).expire_orphans(LATER)
-    assert ledger.lease(plex_id, owner="x", token="last", limit=1, now=LATER, until=LATER + timedelta(minutes=10)) == ()
+    until = LATER + timedelta(minutes=10)
+    ledger.lease(plex_id, owner="process-1", token="first", limit=1, now=LATER, until=until)
+    for turn in range(ORDINARY.limit):
+        assert Owners(database).expire_orphans(LATER) == 1
+        assert ledger.rescue(plex_id, owner="process-1", token=str(turn), now=LATER, until=until) is not None
+    assert Owners(database).expire_orphans(LATER) == 1
+    assert ledger.rescue(plex_id, owner="x", token="last", now=LATER, until=until) is None
     entry = ledger.find(plex_id, SceneId(1))
     assert entry is not None
     assert entry.state is State.DEAD

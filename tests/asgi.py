@@ -63,9 +63,11 @@ class _Exchange:
         self.headers: dict[str, str] = {}
         self.chunks: list[bytes] = []
         self.is_complete = False
+        self._completed = anyio.Event()
 
     async def receive(self) -> MutableMapping[str, Any]:
         if self._body is None:
+            await self._completed.wait()
             return {"type": "http.disconnect"}
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
@@ -79,6 +81,8 @@ class _Exchange:
         elif message["type"] == "http.response.body":
             self.chunks.append(message.get("body", b""))
             self.is_complete = not message.get("more_body", False)
+            if self.is_complete:
+                self._completed.set()
 
 
 def _scope(request: Request, client: str) -> dict[str, Any]:

@@ -113,6 +113,9 @@ class Settings(BaseModel):
         60.0, description="Wait before an open circuit breaker lets a probe pass, in seconds; it grows to 10 minutes."
     )
     success_threshold: int = Field(1, ge=1, le=100, description="Good probes that close a circuit breaker.")
+    dead_retention_days: int = Field(
+        30, ge=1, le=365, description="How long a dismissed dead letter is kept before it is removed, in days."
+    )
     connect_timeout_s: Seconds = Field(5.0, description="Longest wait for a connection, in seconds.")
     read_timeout_s: Seconds = Field(30.0, description="Longest silence while an answer is awaited, in seconds.")
     write_timeout_s: Seconds = Field(60.0, description="Longest time for sending an upload, in seconds.")

@@ -12,11 +12,11 @@ StashplexError
 ├─ EntryError           one entry failed: Retry, costs an attempt
 │   ├─ PlexNotFound         Plex has not scanned the file yet
 │   ├─ WriteNotTaken        accepted, but the read-back shows another value
+│   ├─ ProtocolError        an answer that we do not understand
 │   └─ PlexTemporaryError   any other fault of one item
 └─ EntryRejected        a person is needed for this entry: Dead at once
     ├─ MatchAmbiguous       several items fit equally well
-    ├─ SceneInvalid         no file, unusable metadata
-    └─ ProtocolError        an answer that we do not understand
+    └─ SceneInvalid         no file, unusable metadata
 
 A new leaf exists only where code or a person reacts differently. Everything that a person may meet
 carries a hint: one imperative sentence.
@@ -132,6 +132,13 @@ class PlexTemporaryError(EntryError):
     """Any other fault of one item that may pass."""
 
 
+class ProtocolError(EntryError):
+    """An answer that we do not understand; the first 256 characters are kept in the message.
+
+    An answer may be cut short by chance, so it is asked for again; if it stays, a person is needed.
+    """
+
+
 class EntryRejected(StashplexError):  # noqa: N818 - errors name the condition
     """One entry needs a person; another attempt would end the same way."""
 
@@ -142,7 +149,3 @@ class MatchAmbiguous(EntryRejected):
 
 class SceneInvalid(EntryRejected):
     """The scene has no file or no usable metadata."""
-
-
-class ProtocolError(EntryRejected):
-    """An answer that we do not understand; the first 256 characters are kept in the message."""

@@ -163,8 +163,19 @@ class Peer:
             hint=f"Correct {self.url_setting}.",
         )
 
-    def not_understood(self, what: str, response: Response) -> ProtocolError:
-        """Return the error for an answer that we do not understand, with its first 256 characters."""
+    def not_understood(self, what: str, response: Response) -> StashplexError:
+        """Return the error for an answer that we do not understand, with its first 256 characters.
+
+        A page for people in place of an answer is no fault of an entry: a proxy or a login stands in the way.
+        """
+        if response.status < 300 and is_page(response):
+            return self.told(
+                ServerUnreachable(
+                    self.server,
+                    f"{self.base_url} answers with a web page ({response.status}), as if it were not {self.name}.",
+                    hint=f"Set {self.url_setting} to {self.name} itself, not to a proxy's or a login's page.",
+                )
+            )
         return ProtocolError(
             f"{self.name} answered {what} with {response.status} and: {self.excerpt(response.body)}",
             hint=f"Check that {self.url_setting} leads to {self.name} itself, then report this answer.",
@@ -181,6 +192,13 @@ class Peer:
             for spelling in (self.secret, quote(self.secret, safe="")):
                 text = text.replace(spelling, "***")
         return _UNPRINTABLE.sub(" ", _TOKEN_ARGUMENT.sub(r"\1\2***", text)).strip()
+
+
+def is_page(response: Response) -> bool:
+    """Tell whether an answer is a page for people (a login form) instead of data or an image."""
+    declared = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    start = response.body[:256].lstrip().lower()
+    return declared in {"text/html", "application/xhtml+xml"} or start.startswith((b"<!doctype html", b"<html"))
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from stashplex.base.errors import PlexNotFound, PlexTemporaryError, ProtocolError, Server
+from stashplex.base.errors import PlexNotFound, PlexTemporaryError, Server, StashplexError
 from stashplex.base.transport import Request, Response, Transport
 from stashplex.base.wire import Peer, Unwatched, Watch, image_type
 from stashplex.domain.item import Item, RatingKey, Section, SectionKey
@@ -263,5 +263,5 @@ class PlexClient:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise self._not_decoded(response, path, error) from error
 
-    def _not_decoded(self, response: Response, path: str, error: Exception) -> ProtocolError:
+    def _not_decoded(self, response: Response, path: str, error: Exception) -> StashplexError:
         return self._peer.not_understood(f"{path} ({self._peer.scrubbed(str(error))})", response)

@@ -14,7 +14,7 @@ import msgspec
 
 from stashplex.base.errors import ConfigError, ProtocolError, Server, ServerBusy, ServerUnreachable, StashplexError
 from stashplex.base.transport import Request, Response, Transport
-from stashplex.base.wire import Peer, Unwatched, Watch
+from stashplex.base.wire import Peer, Unwatched, Watch, is_page
 from stashplex.domain.scene import Scene, SceneId
 from stashplex.stash.codec import (
     CHECK_DOCUMENT,
@@ -37,7 +37,7 @@ from stashplex.stash.codec import (
     render_request,
     render_scenes_document,
 )
-from stashplex.stash.cover import Cover, NotModified, cover_of, is_page, rebased
+from stashplex.stash.cover import Cover, NotModified, cover_of, rebased
 
 SCENES_PER_READ = 100
 MINIMUM_VERSION = "0.26"

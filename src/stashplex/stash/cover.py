@@ -61,10 +61,3 @@ def cover_of(response: Response) -> Cover | None:
     """Return the cover in an answer of 200, None for Stash's placeholder and for images that Plex cannot show."""
     content_type = image_type(response.body)
     return None if content_type is None else Cover(response.body, response.headers.get("etag", ""), content_type)
-
-
-def is_page(response: Response) -> bool:
-    """Tell whether an answer is a page for people (a login form) instead of an image."""
-    declared = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    start = response.body[:256].lstrip().lower()
-    return declared in {"text/html", "application/xhtml+xml"} or start.startswith((b"<!doctype html", b"<html"))

@@ -25,7 +25,7 @@ def raised(error: type[StashplexError]) -> StashplexError:
     if issubclass(error, errors.ServerError):
         return error(Server.PLEX, "It failed.", hint="Do this.")
     if issubclass(error, errors.WriteNotTaken):
-        return error("It failed.", hint="Do this.", fields=("title",))
+        return error("It failed.", hint="Do this.", fields=("title",), is_partial=False)
     return error("It failed.", hint="Do this.")
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from stashplex.base.transport import Response
-from stashplex.stash.cover import Cover, cover_of, cover_stamp, is_page, rebased
+from stashplex.base.wire import is_page
+from stashplex.stash.cover import Cover, cover_of, cover_stamp, rebased
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 20
 

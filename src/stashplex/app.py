@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -34,18 +35,21 @@ from stashplex.engine.scheduler import Scheduler
 from stashplex.engine.service import Service
 from stashplex.engine.spooling import Spooling
 from stashplex.engine.target import Target, choose_sections
+from stashplex.engine.upkeep import Upkeep
 from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport, Worker
 from stashplex.plex.client import PlexClient
 from stashplex.stash.client import StashClient
 from stashplex.store.breakers import Breakers
 from stashplex.store.database import Database
+from stashplex.store.dead_letters import DeadLetters
 from stashplex.store.index import PlexIndex
 from stashplex.store.intents import Intents
 from stashplex.store.journal import Journal
 from stashplex.store.ledger import Ledger
 from stashplex.store.overview import Overview
 from stashplex.store.owner import Owners
+from stashplex.store.retention import Retention
 from stashplex.store.waking import Waking
 from stashplex.version import __version__
 
@@ -66,6 +70,8 @@ class Store:
     index: PlexIndex
     journal: Journal
     overview: Overview
+    dead_letters: DeadLetters
+    retention: Retention
 
 
 @contextmanager
@@ -83,6 +89,8 @@ def open_store(data_dir: Path) -> Iterator[Store]:
             PlexIndex(database),
             Journal(database),
             Overview(database),
+            DeadLetters(database),
+            Retention(database),
         )
     finally:
         database.close()
@@ -231,9 +239,24 @@ class App:
             on_pass=on_pass,
         )
 
+    def upkeep(self) -> Upkeep:
+        """Return the one that removes what nobody needs any more."""
+        return Upkeep(
+            dead_letters=self.store.dead_letters,
+            retention=self.store.retention,
+            breakers=self.store.breakers,
+            dead_retention=timedelta(days=self.settings.dead_retention_days),
+            clock=self.clock,
+        )
+
     def service(self) -> Service:
         """Return the long-running engine."""
         return Service(self, self.clock, self.seams.chance)
+
+
+def breaker_key(server: Server, url: str) -> str:
+    """Return what a server is called in the store: one with another address is another server."""
+    return f"{server} {url}"
 
 
 def build_app(settings: Settings, store: Store, seams: Seams) -> App:
@@ -241,7 +264,9 @@ def build_app(settings: Settings, store: Store, seams: Seams) -> App:
     parse_path_map(settings.path_map)
     rules = _breaker_rules(settings)
     gates = {
-        server: Gate(server, f"{server} {url}", store.breakers, rules=rules, clock=seams.clock, chance=seams.chance)
+        server: Gate(
+            server, breaker_key(server, url), store.breakers, rules=rules, clock=seams.clock, chance=seams.chance
+        )
         for server, url in ((Server.STASH, settings.stash_url), (Server.PLEX, settings.plex_url))
     }
     return App(

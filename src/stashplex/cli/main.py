@@ -2,7 +2,9 @@
 
 import click
 
+from stashplex.cli.dead import dead
 from stashplex.cli.demo import demo
+from stashplex.cli.outages import breaker, outages
 from stashplex.cli.plan import plan
 from stashplex.cli.serve import serve
 from stashplex.cli.show import status, why
@@ -21,5 +23,5 @@ def main() -> None:
     """
 
 
-for command in (sync, serve, plan, status, why, demo, import_stash2plex):
+for command in (sync, serve, plan, status, why, dead, outages, breaker, demo, import_stash2plex):
     main.add_command(command)

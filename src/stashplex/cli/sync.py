@@ -123,6 +123,8 @@ async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps, *, accep
         _note_nothing_found(app, target)
     if wait_s:
         run_report = await scheduler.run_until_idle(wait_s)
+    if scope.is_all:
+        await app.upkeep().run_once()
     counts = app.store.ledger.counts(target.plex_id, now=app.clock.now())
     rest = max(0, tally.scenes - tally.report.synced - tally.report.unchanged - tally.report.dead)
     report = replace(

@@ -23,6 +23,7 @@ from stashplex.engine.recovery import Recovery
 from stashplex.engine.scheduler import Scheduler
 from stashplex.engine.spooling import Spooling
 from stashplex.engine.target import Target
+from stashplex.engine.upkeep import Upkeep
 from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport
 
@@ -32,6 +33,8 @@ SPOOL_LOOK_S = 1.0
 RECOVERY_LOOK_S = 5.0
 FINDER_LOOK_S = 60.0
 """Between two looks for missing files: one short request, and only while something is missing."""
+
+UPKEEP_LOOK_S = 3_600.0
 
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
@@ -66,6 +69,9 @@ class Builder(Protocol):
     def scheduler(self, target: Target, crawler: Crawler, on_pass: Callable[[PassReport], None]) -> Scheduler:
         """Return the one that drains what is due."""
 
+    def upkeep(self) -> Upkeep:
+        """Return the one that keeps the store small."""
+
 
 class Service:
     """Runs until cancelled. `restarts` counts failures of each part."""
@@ -91,6 +97,7 @@ class Service:
             for name, recovery in zip(("stash", "plex"), self._builder.recoveries(scheduler.wakeup), strict=True):
                 self._start(group, f"recovery of {name}", _every(RECOVERY_LOOK_S, recovery.run_once))
             self._start(group, "spool", _every(SPOOL_LOOK_S, lambda: _fold(spooling, scheduler.wakeup)))
+            self._start(group, "upkeep", _every(UPKEEP_LOOK_S, self._builder.upkeep().run_once))
             self._start(group, "finder", _every(FINDER_LOOK_S, lambda: _find(finder, scheduler.wakeup)))
 
             def is_finished() -> bool:

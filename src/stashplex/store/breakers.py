@@ -10,13 +10,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from stashplex.domain.breaker import Breaker, BreakerState, Cause
 from stashplex.domain.outage import Outage
 from stashplex.store.database import Database
 from stashplex.store.schema import breaker, entry, from_micros, outage, to_micros
+from stashplex.store.waking import HELD
 
 _NAMES = tuple(column.name for column in breaker.c if column.name != "server")
 _FIND = select(*(breaker.c[name] for name in _NAMES)).where(breaker.c.server == bindparam("of_server"))
@@ -30,13 +31,18 @@ _END = (
     .where(outage.c.server == bindparam("of_server"), outage.c.ended_at.is_(None))
     .values(ended_at=bindparam("now"), entries=bindparam("waiting"))
 )
-_WAITING = select(func.count()).select_from(entry).where(entry.c.due_at.is_not(None))
+# What the outage kept waiting: the due ones and the held ones, not those that wait for a file or for their next try.
+_WAITING = (
+    select(func.count())
+    .select_from(entry)
+    .where(entry.c.due_at.is_not(None), or_(entry.c.due_at <= bindparam("now"), entry.c.last_error_type.in_(HELD)))
+)
 _LIST = (
     select(outage)
-    .where(outage.c.started_at >= bindparam("since"))
+    .where(or_(outage.c.ended_at.is_(None), outage.c.ended_at > bindparam("since")))
     .order_by(outage.c.started_at.desc(), outage.c.id.desc())
-    .limit(bindparam("limit"))
 )
+_FORGET = delete(outage).where(outage.c.ended_at < bindparam("before"))
 _SERVERS = select(breaker.c.server).order_by(breaker.c.server)
 
 
@@ -66,10 +72,10 @@ class Breakers:
         with self._database.read() as connection:
             return tuple(server for (server,) in connection.execute(_SERVERS))
 
-    def list_outages(self, since: datetime, *, limit: int = 1_000) -> tuple[Outage, ...]:
-        """Return the outages that began at or after `since`, newest first."""
+    def list_outages(self, since: datetime) -> tuple[Outage, ...]:
+        """Return the outages of which a part lies after `since`, newest first: all that figures over that time need."""
         with self._database.read() as connection:
-            rows = connection.execute(_LIST, {"since": to_micros(since), "limit": limit}).all()
+            rows = connection.execute(_LIST, {"since": to_micros(since)}).all()
         return tuple(
             Outage(
                 row.server,
@@ -81,6 +87,11 @@ class Breakers:
             )
             for row in rows
         )
+
+    def forget_outages(self, before: datetime) -> int:
+        """Forget the outages that ended before a time; return how many."""
+        with self._database.write() as connection:
+            return connection.execute(_FORGET, {"before": to_micros(before)}).rowcount
 
 
 def _find(connection: Connection, server: str, now: datetime) -> Breaker:
@@ -132,5 +143,5 @@ def _note_outage(connection: Connection, server: str, before: Breaker, after: Br
         cause = (after.cause or Cause.DOWN).value
         connection.execute(_BEGIN, [{**row, "cause": cause, "reason": after.reason}])
     elif after.is_closed and not before.is_closed:
-        waiting = connection.execute(_WAITING).scalar_one()
+        waiting = connection.execute(_WAITING, {"now": to_micros(now)}).scalar_one()
         connection.execute(_END, {"of_server": server, "now": to_micros(now), "waiting": waiting})

@@ -37,7 +37,9 @@ class ErrorCount:
 _SERVERS = select(plex.c.id, plex.c.machine_identifier, plex.c.name).order_by(plex.c.id)
 _ERRORS = (
     select(entry.c.state, entry.c.last_error_type, func.count())
-    .where(entry.c.plex_id == bindparam("plex_id"), entry.c.last_error_type.is_not(None))
+    .where(
+        entry.c.plex_id == bindparam("plex_id"), entry.c.last_error_type.is_not(None), entry.c.dismissed_at.is_(None)
+    )
     .group_by(entry.c.state, entry.c.last_error_type)
     .order_by(func.count().desc())
 )

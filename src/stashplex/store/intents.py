@@ -21,7 +21,9 @@ _NEW = upsert(link).values(
     {name: bindparam(name) for name in ("entry_id", "rating_key", "section", "evidence", "file", "base", "intent")}
 )
 _RECORD = _NEW.on_conflict_do_update(
-    index_elements=[link.c.entry_id, link.c.rating_key], set_={"intent": _NEW.excluded.intent}
+    index_elements=[link.c.entry_id, link.c.rating_key],
+    # the base too: the planner has just learnt from the old intent what is ours, and nobody can learn it again
+    set_={"base": _NEW.excluded.base, "intent": _NEW.excluded.intent},
 )
 
 

@@ -1,0 +1,233 @@
+"""The ledger as an observer sees it: every row is compared with itself after each commit of each process.
+
+It reads the file by a connection of its own and speaks plain SQL, so that it shares no mistake with the store. It knows the
+rules (reliability.md, I1, I3, I4, I10, I12) and not how they are kept.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from simulation.account import Account
+from simulation.life import Life
+from simulation.virtual import VirtualClock
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SERVER_ERRORS = frozenset({"ServerUnreachable", "ServerHeld", "ServerBusy", "ServerRefused"})
+LIMITS = {"PlexNotFound": 12}
+ORDINARY_LIMIT = 5
+SECRETS = ("plex-token", "stash-key")
+_ROWS = (
+    "SELECT scene_id, id, state, priority, generation, settled_generation, due_at, lease_token, retry_count,"
+    " last_error_type, last_error FROM entry"
+)
+_JOURNAL = "SELECT id, entry_id, event, field, detail FROM journal WHERE id > ? ORDER BY id"
+_BREAKERS = "SELECT server, state, probe_token, cause FROM breaker"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry. Units: `due_at` in microseconds."""
+
+    scene: int
+    id: int
+    state: str
+    priority: int
+    generation: int
+    settled: int
+    due_at: int | None
+    token: str | None
+    retry_count: int
+    error_type: str | None
+    error: str | None
+
+    @property
+    def is_in_step(self) -> bool:
+        """Nothing is to be done."""
+        return self.state == "synced" and self.settled == self.generation
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who was handed an entry, and as what."""
+
+    life: Life
+    generation: int
+    at_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """A breaker that is not closed, and who made it so."""
+
+    state: str
+    life: Life
+    at_s: float
+    token: str | None
+
+
+class Books:
+    """All rows as they were after the last commit."""
+
+    def __init__(self, path: Path, clock: VirtualClock, account: Account) -> None:
+        self._connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
+        self._clock = clock
+        self._account = account
+        self._journal_id = 0
+        self.rows: dict[int, Row] = {}
+        self.leases: dict[tuple[int, str], Lease] = {}
+        self.shut: dict[str, Shut] = {}
+        self.unverified: dict[tuple[int, str], str] = {}
+        self.died_leased: set[int] = set()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    @property
+    def now_micros(self) -> int:
+        """The wall time as it is stored."""
+        return (self._clock.now() - EPOCH) // timedelta(microseconds=1)
+
+    def holder(self, scene: int) -> Lease | None:
+        """Return who may write for a scene now."""
+        row = self.rows.get(scene)
+        if row is None or row.token is None or row.due_at is None or row.due_at <= self.now_micros:
+            return None
+        return self.leases.get((scene, row.token))
+
+    def look(self, life: Life) -> None:
+        """Compare all rows with how they were before the commit that this process has just made."""
+        rows = {row[0]: Row(*row) for row in self._connection.execute(_ROWS)}
+        events = self._events()
+        before, self.rows = self.rows, rows
+        now = self.now_micros
+        leased = [row for row in rows.values() if row.token and _state(before, row) != "leased"]
+        if leased:  # entries whose lease ran out are rescued ahead of the others, one by one
+            self._check_order(before, leased, now)
+        for row in rows.values():
+            old = before.get(row.scene)
+            if old != row:
+                self._compare(life, old, row, events.get(row.id, ()), now)
+        if len(before.keys() - rows.keys()):
+            self._account.violate("I3", f"entries vanished: {sorted(before.keys() - rows.keys())}")
+        self._look_at_breakers(life)
+
+    def _events(self) -> dict[int, list[str]]:
+        events: dict[int, list[str]] = {}
+        for number, entry_id, event, field, detail in self._connection.execute(_JOURNAL, (self._journal_id,)):
+            self._journal_id = number
+            events.setdefault(entry_id, []).append(event)
+            self._account.note(f"journal {entry_id} {event} {field or ''} {detail or ''}")
+            self._account.reach(f"journal: {event}")
+            for secret in SECRETS:
+                if secret in (detail or ""):
+                    self._account.violate("I14", f"a secret in the journal: {detail}")
+        return events
+
+    def _check_order(self, before: dict[int, Row], leased: list[Row], now: int) -> None:
+        """I10: whoever waits is not handed out, and no better one is passed over."""
+        taken = {row.scene for row in leased}
+        for row in leased:
+            old = before.get(row.scene)
+            if old is not None and (old.due_at is None or old.due_at > now):
+                self._account.violate("I10", f"scene {row.scene} was handed out before it was due")
+        worst = max(((before[s].priority, before[s].due_at or 0) for s in taken if s in before), default=(99, 0))
+        passed = [
+            old.scene
+            for old in before.values()
+            if old.scene not in taken and old.due_at is not None and old.due_at <= now and old.state != "leased"
+            if (old.priority, old.due_at) < worst and self.rows[old.scene].state == "pending"
+        ]
+        if passed:
+            self._account.violate("I10", f"scenes {passed} are due and were passed over for {sorted(taken)}")
+
+    def _compare(self, life: Life, old: Row | None, row: Row, events: Iterable[str], now: int) -> None:
+        account = self._account
+        account.note(
+            f"{life.name} entry {row.scene} {row.state} g{row.settled}/{row.generation} r{row.retry_count}"
+            f" {row.error_type or ''} due {'' if row.due_at is None else (row.due_at - now) // 1_000_000}"
+        )
+        if row.settled > row.generation or (row.settled < row.generation and row.state not in {"pending", "leased"}):
+            account.violate("I3", f"{row}")
+        if old is not None and (row.settled < old.settled or row.generation < old.generation):
+            account.violate("I3", f"went back: {old} -> {row}")
+        if old is not None and old.token is not None and old.token != row.token:
+            self._left(life, old, row, now)
+        if row.token is not None and (old is None or old.token != row.token):
+            self.leases[row.scene, row.token] = Lease(life, row.generation, account.lines)
+            if old is not None and old.error_type is not None and row.error_type is None:
+                account.violate("I4", f"the error was forgotten at lease: {old} -> {row}")
+        self._check_count(old, row, list(events))
+
+    def _left(self, life: Life, old: Row, row: Row, now: int) -> None:
+        """A lease ended: by its holder, or because its time or its holder is over."""
+        account = self._account
+        lease = self.leases[old.scene, old.token or ""]
+        is_over = old.due_at is not None and old.due_at <= now
+        if lease.life is not life and not is_over:
+            account.violate("I1", f"{life.name} took scene {row.scene} from {lease.life.name}: {old} -> {row}")
+        if lease.life is not life or row.token is not None:
+            account.reach("lease ran out and was taken over")
+            return
+        if is_over:
+            account.reach("settled after the lease's time, still the holder")
+        if row.settled > old.settled and row.settled > lease.generation:
+            account.violate("I3", f"settled {row.settled}, but leased at {lease.generation}: {row}")
+        if row.generation > lease.generation:
+            account.reach("marked during its lease")
+        if row.state == "synced":
+            unread = [
+                key for (scene, key), sender in self.unverified.items() if scene == row.scene and sender == life.name
+            ]
+            if unread:
+                account.violate(
+                    "read-back", f"scene {row.scene} was settled, items {unread} were not read after the write"
+                )
+
+    def _check_count(self, old: Row | None, row: Row, events: list[str]) -> None:
+        """I4: an attempt is spent by an error of the item or by an expired lease."""
+        account = self._account
+        limit = LIMITS.get(row.error_type or "", ORDINARY_LIMIT)
+        if row.retry_count > max(limit, 12 if old is not None and old.retry_count > limit else 0):
+            account.violate("I4", f"beyond the limit: {row}")
+        if row.state == "dead" and row.error_type in SERVER_ERRORS:
+            account.violate("I4", f"a server's failure buried an entry: {row}")
+        grew = old is not None and row.retry_count > old.retry_count
+        if not grew:
+            return
+        assert old is not None
+        was_expired = old.token is not None and row.token is not None and old.token != row.token
+        if was_expired:
+            return
+        if row.error_type in SERVER_ERRORS:
+            account.violate("I4", f"a server's failure cost an attempt: {old} -> {row}")
+        if not {"entry_retried", "entry_partly_synced", "entry_buried"} & set(events):
+            account.violate("I4", f"an attempt was spent without a failure: {old} -> {row}")
+        if row.retry_count > old.retry_count + 1:
+            account.violate("I4", f"several attempts were spent at once: {old} -> {row}")
+
+    def _look_at_breakers(self, life: Life) -> None:
+        account = self._account
+        for server, state, token, cause in self._connection.execute(_BREAKERS):
+            known = self.shut.get(server)
+            if (known.state if known else "closed") != state or (known and known.token != token):
+                account.note(
+                    f"{life.name} breaker {server} {known.state if known else 'closed'} -> {state} {cause or ''}"
+                )
+                account.reach(f"breaker: {known.state if known else 'closed'} -> {state}")
+                if state != "closed":
+                    account.reach(f"outage: {cause}")
+            else:
+                continue
+            if state == "closed":
+                self.shut.pop(server, None)
+            else:
+                self.shut[server] = Shut(state, life, self._clock.monotonic_s(), token)
+
+
+def _state(rows: dict[int, Row], row: Row) -> str | None:
+    known = rows.get(row.scene)
+    return None if known is None else known.state

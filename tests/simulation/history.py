@@ -1,0 +1,232 @@
+"""One run from its seed: a world, processes that live and die in it, people, weather, and then calm and the verdict.
+
+The process under test is one coroutine given an `App`. Invariant: whatever happens is drawn from the seed, and once the
+weather is over the world must come to rest by itself within `CALM_S`.
+"""
+
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trio
+
+from asgi import AsgiTransport
+from simulation.account import Account, Violation
+from simulation.books import Books
+from simulation.memory import Memory
+from simulation.network import Network
+from simulation.oracle import Oracle
+from simulation.people import People
+from simulation.process import Seat, Stand
+from simulation.scenery import Scenery, arrange
+from simulation.swap import swapped
+from simulation.virtual import VirtualClock, run_virtually
+from simulation.weather import Weather, draw
+from simulation.wire import Wire
+from stashplex.base.errors import Server
+from stashplex.engine import service
+from stashplex.sim.panel import digest_of
+from stashplex.sim.plex.scan import plan_scan
+from stashplex.store.database import Database
+
+CALM_S = 45 * 60.0
+"""So long may it take, at most, from the last fault until Plex shows what it should."""
+LOOK_S = 20.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run ended. Shape: `violations` is empty for a good run."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    reached: Counter[str]
+    digest: str
+    tail: tuple[str, ...]
+    virtual_s: float
+    everything: tuple[str, ...] = ()
+
+
+@dataclass
+class Run:
+    """One run under way."""
+
+    seed: int
+    weather: Weather
+    data_dir: Path
+    clock: VirtualClock
+    account: Account
+    dice: random.Random
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    async def main(self) -> str:
+        """Play the run; return the digest of everything in the end."""
+        scenery = arrange(self.weather, self.clock, random.Random(f"scenery {self.seed}"), self.seed)
+        books = Books(self.data_dir / "stashplex.sqlite", self.clock, self.account)
+        wire = Wire(scenery, books, self.account)
+        memory = Memory()
+        memory.keep_all(scenery)
+        for number in scenery.stash.library.scenes:
+            wire.owners[number].add(number)
+        people = People(scenery, memory, books, wire, self.account, self.clock, self.data_dir)
+        self.account.on_violation = self.scope.cancel
+        try:
+            with self.scope:
+                async with trio.open_nursery() as nursery:
+                    await self._play(scenery, people, nursery)
+                    nursery.cancel_scope.cancel()
+        finally:
+            books.close()
+        return digest_of(scenery.plex)
+
+    async def _play(self, scenery: Scenery, people: People, nursery: trio.Nursery) -> None:
+        servers = {Server.PLEX: AsgiTransport(scenery.plex.app), Server.STASH: AsgiTransport(scenery.stash.app)}
+        net_dice = random.Random(f"network {self.seed}")
+        net = Network(self.weather, servers, people.wire, self.account, net_dice, nursery)
+        stand = Stand(self.weather, self.data_dir, self.clock, self.account, people.books, net, self.seed)
+        if self.weather.poison is not None:
+            stand.poison = f"film-{self.weather.poison:03d}"
+        people.mark_everything()
+        for seat in range(self.weather.workers):
+            nursery.start_soon(Seat(stand, seat).run)
+        await self._live(people, stand)
+        await self._calm(scenery, people, stand, net)
+
+    async def _live(self, people: People, stand: Stand) -> None:
+        """Let people act, clocks jump and processes be shot, in the order of time."""
+        weather = self.weather
+        plan: list[tuple[float, int]] = [(self.dice.uniform(0, weather.length_s), 0) for _ in range(weather.actions)]
+        plan += [(at_s, 1) for at_s in weather.shots]
+        plan += [(at_s, 2 + number) for number, (at_s, _) in enumerate(weather.jumps)]
+        for at_s, what in sorted(plan):
+            await trio.sleep_until(at_s)
+            if what == 0:
+                await people.act()
+            elif what == 1:
+                stand.shoot()
+            else:
+                by = weather.jumps[what - 2][1]
+                self.account.note(f"the wall clock jumps by {by}")
+                self.account.reach("a clock jump during a lease" if stand.is_leasing else "a clock jump")
+                self.clock.jump(by)
+            people.check_spool()
+        await trio.sleep_until(max([weather.length_s, *(spell.ends_s for spell in weather.spells)]))
+
+    async def _calm(self, scenery: Scenery, people: People, stand: Stand, net: Network) -> None:
+        """End all faults, bring back what was lost, and wait until Plex is as it should be."""
+        self.account.note("calm")
+        net.is_fair = stand.is_fair = True
+        for path, size, duration_ms in people.lost:
+            number = int(path.rpartition("film-")[2][:3])
+            if not any(path.rpartition("/")[2] in file for file in _plex_files(scenery)):
+                scenery.plex.put_file(path, size, duration_ms)
+            self.account.reach("a lost file came back")
+            people.memory.unmarked.add(number)
+        plan_scan(scenery.plex.world, scenery.section, None)
+        await trio.sleep(5.0)
+        if people.needs_sweep:
+            people.mark_everything()
+        stand.pardon(people)
+        began_s = trio.current_time()
+        oracle = Oracle(scenery, people.memory, people.wire, people.books)
+        faults = list(oracle.faults())
+        while faults and trio.current_time() < began_s + CALM_S:
+            await trio.sleep(LOOK_S)
+            stand.pardon(people)
+            faults = list(oracle.faults())
+        people.check_spool()
+        for fault in faults[:5]:
+            self.account.violate("I15", fault)
+        if not faults:
+            self.account.note(f"in step after {trio.current_time() - began_s:.0f} s")
+            await self._once_more(people, oracle, stand)
+
+    async def _once_more(self, people: People, oracle: Oracle, stand: Stand) -> None:
+        """I15: another pass over everything writes nothing."""
+        await trio.sleep(60.0)
+        before = people.wire.writes
+        dead = [row.scene for row in people.books.rows.values() if row.state == "dead"]
+        people.mark_everything()
+        await trio.sleep(240.0)
+        while not all(row.is_in_step or row.scene in dead or row.error_type for row in people.books.rows.values()):
+            await trio.sleep(LOOK_S)
+            if trio.current_time() > CALM_S * 100:
+                break
+        if people.wire.writes != before:
+            self.account.violate("I15", f"one more pass wrote {people.wire.writes - before} times")
+        for fault in list(oracle.faults())[:3]:
+            self.account.violate("I15", f"after one more pass: {fault}")
+        await stand.check_idle()
+
+
+def _plex_files(scenery: Scenery) -> Iterator[str]:
+    for folder in scenery.plex.world.disk.values():
+        yield from folder
+
+
+def play(seed: int, *, weather: Weather | None = None, is_recorded: bool = False) -> Verdict:
+    """Play the run of a seed."""
+    drawn = weather or draw(seed)
+    clock = VirtualClock(drawn.start)
+    account = Account(clock.monotonic_s)
+    account.everything = [] if is_recorded else None
+    with _folder() as folder:
+        run = Run(seed, drawn, folder, clock, account, random.Random(f"people {seed}"))
+        account.note(f"seed {seed} {drawn}")
+        try:
+            with ExitStack() as stack:
+                for name in ("SPOOL_LOOK_S", "RECOVERY_LOOK_S"):
+                    stack.enter_context(swapped(service, name, max(drawn.look_s, getattr(service, name))))
+                end = run_virtually(clock, seed, run.main)
+        except BaseExceptionGroup as group:  # a bug of the program or of ours: it belongs to the verdict
+            account.violate("crash", "; ".join(_leaves(group)))
+            end = ""
+        except Exception as error:
+            account.violate("crash", f"{type(error).__name__}: {error}")
+            end = ""
+        account.note(f"the end: {end}")
+        return Verdict(
+            seed,
+            tuple(account.violations),
+            account.reached,
+            account.digest,
+            tuple(account.tail),
+            clock.monotonic_s(),
+            tuple(account.everything or ()),
+        )
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder with an empty store in it, in memory where there is such a place."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="stashplex-sim-", dir=shared if shared.is_dir() else None) as name:
+        folder = Path(name)
+        template = _template()
+        shutil.copyfile(template, folder / template.name)
+        yield folder
+
+
+def _template() -> Path:
+    """Return an empty store with today's schema: migrating it anew would cost more than many a run."""
+    if not _TEMPLATES:
+        folder = Path(tempfile.mkdtemp(prefix="stashplex-empty-"))
+        Database.open(folder / "stashplex.sqlite").close()
+        _TEMPLATES.append(folder / "stashplex.sqlite")
+    return _TEMPLATES[0]
+
+
+_TEMPLATES: list[Path] = []
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[str]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield f"{type(error).__name__}: {error}"

@@ -1,0 +1,84 @@
+"""One life of the process under test, and how it ends: at a commit, at a request, or by a shot from outside.
+
+A dead process does nothing more: its tasks are cancelled and every door to the outside (the store, the network) raises
+`ProcessDied`, so no `finally` can tidy up after a SIGKILL. Locks fall, as the operating system drops them.
+Invariant: what was committed before the death stays, what was not is gone.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import trio
+from sqlalchemy import Connection
+from typing_extensions import override
+
+from stashplex.store.database import Database
+
+
+class ProcessDied(BaseException):
+    """This process was killed."""
+
+
+@dataclass(eq=False)
+class Life:
+    """One process from start to death. Shape: `name` is unique in a run; `worker` is the seat that it fills."""
+
+    name: str
+    worker: int
+    roll: "Callable[[Life, str], bool]"
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    is_dead: bool = False
+    reads: int = 0
+    commits: int = 0
+    sent: int = 0
+    on_commit: "Callable[[Life], None]" = field(default=lambda _: None)
+
+    def door(self) -> None:
+        """Let only the living pass. Raises: ProcessDied."""
+        if self.is_dead:
+            raise ProcessDied(self.name)
+
+    def crash_point(self, where: str) -> None:
+        """Die here if the dice say so. Raises: ProcessDied."""
+        self.door()
+        if self.roll(self, where):
+            self.kill()
+            self.door()
+
+    def kill(self) -> None:
+        """End this process."""
+        self.is_dead = True
+        self.scope.cancel()
+
+
+class WatchedDatabase(Database):
+    """The real store of one process; it may die at each commit, and each commit is looked at."""
+
+    life: Life
+
+    @classmethod
+    def of(cls, database: Database, life: Life) -> None:
+        """Make an open database belong to a process."""
+        database.__class__ = cls
+        assert isinstance(database, cls)
+        database.life = life
+
+    @override
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        self.life.door()
+        self.life.reads += 1
+        with super().read() as connection:
+            yield connection
+
+    @override
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self.life.door()
+        with super().write() as connection:
+            yield connection
+            self.life.crash_point("before a commit")
+        self.life.commits += 1
+        self.life.on_commit(self.life)
+        self.life.crash_point("after a commit")

@@ -1,0 +1,180 @@
+"""The processes under test: each seat is filled by one life after another on the same file.
+
+`drive` is the whole of what the simulation asks of the program: one coroutine that gets an `App`. A life that dies is
+followed by another one after a while, as a supervisor or the next hook would start it.
+"""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import trio
+
+from simulation.account import Account
+from simulation.books import Books
+from simulation.life import Life, ProcessDied, WatchedDatabase
+from simulation.network import Network
+from simulation.people import People
+from simulation.scenery import PATH_MAP, PLEX_URL, STASH_URL
+from simulation.virtual import VirtualClock
+from simulation.weather import Trouble, Weather
+from stashplex.app import App, Seams, build_app, open_store
+from stashplex.base.config import Settings
+from stashplex.base.errors import Server, StashplexError
+from stashplex.base.transport import LimitedTransport, Transport
+
+PLEX_TOKEN = "plex-token"
+STASH_KEY = "stash-key"
+FORGIVEN = frozenset({"ProtocolError", "LeaseExpired", "PlexTemporaryError", "WriteNotTaken"})
+"""What a person may have to retry by hand once the faults are over: reasons that the injected faults explain."""
+
+
+@dataclass(eq=False)
+class Stand:
+    """What all processes of a run share."""
+
+    weather: Weather
+    data_dir: Path
+    clock: VirtualClock
+    account: Account
+    books: Books
+    net: Network
+    seed: int
+    is_fair: bool = False
+    poison: str | None = None
+    lives: list[Life] = field(default_factory=list)
+    born: int = 0
+    crashes: int = 0
+
+    def __post_init__(self) -> None:
+        self._dice = random.Random(f"crashes {self.seed}")
+
+    def roll(self, life: Life, where: str) -> bool:
+        """Tell whether a process dies here."""
+        weather = self.weather
+        if self.is_fair or self.crashes >= weather.crashes or self._dice.random() >= weather.crash_chance:
+            return False
+        self.crashes += 1
+        self.account.note(f"{life.name} dies {where}")
+        self.account.reach(f"killed {where}")
+        self._note_death(life)
+        return True
+
+    def shoot(self) -> None:
+        """Kill one living process from outside."""
+        if self.lives:
+            life = self._dice.choice(self.lives)
+            self.account.note(f"{life.name} is shot")
+            self.account.reach("killed at a random time")
+            self._note_death(life)
+            life.kill()
+
+    def _note_death(self, life: Life) -> None:
+        if any(one.is_write and one.life is life for one in self.net.wire.under_way):
+            self.account.reach("killed while a write was under way")
+        if any(shut.life is life and shut.state == "half_open" for shut in self.books.shut.values()):
+            self.account.reach("killed while it held the probe")
+        for shut in self.books.shut.values():
+            self.account.reach(f"killed while a breaker was {shut.state}")
+
+    @property
+    def is_leasing(self) -> bool:
+        """Somebody works on an entry now."""
+        return any(row.token is not None for row in self.books.rows.values())
+
+    def pardon(self, people: People) -> None:
+        """Do what only a person can: retry the dead letters that injected faults explain."""
+        for row in self.books.rows.values():
+            if row.state == "dead" and row.error_type in FORGIVEN and self._is_explained(row.error_type):
+                self.account.reach(f"dead, retried by a person: {row.error_type}")
+                people.mark(row.scene)
+
+    def _is_explained(self, error_type: str) -> bool:
+        wire = self.net.wire
+        if error_type == "LeaseExpired":
+            return self.born > self.weather.workers
+        return bool(wire.strikes)
+
+    async def check_idle(self) -> None:
+        """I9: when nothing is to be done, next to nothing is done."""
+
+
+@dataclass(eq=False)
+class Seat:
+    """One worker's place."""
+
+    stand: Stand
+    number: int
+
+    async def run(self) -> None:
+        """Start one process after another."""
+        stand = self.stand
+        dice = random.Random(f"seat {self.number} {stand.seed}")
+        await trio.sleep(dice.uniform(0, 5) * self.number)
+        while True:
+            stand.born += 1
+            life = Life(f"p{stand.born}", self.number, stand.roll, on_commit=stand.books.look)
+            stand.account.note(f"{life.name} starts in seat {self.number}")
+            stand.lives.append(life)
+            try:
+                with life.scope:
+                    await self._live(life, random.Random(f"life {stand.born} {stand.seed}"))
+            except* ProcessDied:
+                pass
+            stand.lives.remove(life)
+            stand.account.note(f"{life.name} is gone")
+            await trio.sleep(dice.choice((0.1, 2.0, 60.0)))
+
+    async def _live(self, life: Life, chance: random.Random) -> None:
+        try:
+            with opened(self.stand, life, chance) as app:
+                await drive(app)
+        except StashplexError as error:
+            self.stand.account.note(f"{life.name} ended: {type(error).__name__}: {error}")
+            self.stand.account.reach(f"the process ended itself: {type(error).__name__}")
+
+
+async def drive(app: App) -> None:
+    """Run the program under test until it is killed."""
+    await app.service().run()
+
+
+@contextmanager
+def opened(stand: Stand, life: Life, chance: random.Random) -> Iterator[App]:
+    """Give a process its app, as the composition root would build it, over the simulated network and clock."""
+    weather = stand.weather
+    settings = Settings.model_validate(
+        {
+            "data_dir": stand.data_dir,
+            "path_map": PATH_MAP,
+            "stash_url": STASH_URL,
+            "plex_url": PLEX_URL,
+            "stash_api_key": STASH_KEY,
+            "plex_token": PLEX_TOKEN,
+            "batch_size": weather.batch_size,
+            "plex_writes_in_flight": weather.writes_in_flight,
+        }
+    )
+
+    async def can_connect(url: str) -> bool:
+        life.door()
+        spell = stand.net.spell(Server.PLEX if url == PLEX_URL else Server.STASH)
+        return spell is None or spell.trouble not in {Trouble.REFUSED, Trouble.NO_CONNECTION}
+
+    seams = Seams(
+        stash=_limited(stand.net.line(life, Server.STASH), 4, 4),
+        plex=_limited(stand.net.line(life, Server.PLEX), 2, weather.writes_in_flight),
+        can_connect=can_connect,
+        clock=stand.clock,
+        chance=chance,
+    )
+    with open_store(stand.data_dir) as store:
+        WatchedDatabase.of(store.database, life)
+        yield build_app(settings, store, seams)
+
+
+def _limited(line: Transport, reads: int, writes: int) -> LimitedTransport:
+    return LimitedTransport(line, reads=anyio.CapacityLimiter(reads), writes=anyio.CapacityLimiter(writes))

@@ -55,6 +55,17 @@ def merge(desired: Document, observed: Document, base: Base | None) -> Merge:
     )
 
 
+def united(intent: Document, earlier: Document | None) -> Document:
+    """Return an intent that also claims the list elements of an earlier one whose write may still be under way."""
+    if earlier is None:
+        return intent
+    tags = dict(intent.tags)
+    for tag_field, names in earlier.tags.items():
+        known = {tag_key(tag) for tag in tags.get(tag_field, ())}
+        tags[tag_field] = (*tags.get(tag_field, ()), *(tag for tag in names if tag_key(tag) not in known))
+    return Document(intent.texts, tags)
+
+
 def believed(base: Base | None, intent: Document | None, observed: Document) -> Base | None:
     """Return the base as it is if a write that was begun and never verified reached Plex as far as Plex shows it.
 

@@ -84,6 +84,11 @@ class Gate(Watch):
             self._remember(self._breakers.get(self.key, self._clock.now()))
         return self._breaker or Breaker()
 
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing is known to be wrong, as far as this process has seen; asks no store."""
+        return self._breaker is not None and self._breaker.is_closed
+
     def forget(self) -> None:
         """Read the breaker anew next time: a probe has just changed it."""
         self._breaker = None

@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from stashplex.base.errors import PlexNotFound
-from stashplex.domain.document import Base
+from stashplex.domain.document import Base, Document
 from stashplex.domain.item import Item, RatingKey
 from stashplex.domain.link import Link
 from stashplex.domain.mapping import MappingOptions, desired
 from stashplex.domain.matching import Match, is_still_matched, match, wanted_names, wanted_paths
-from stashplex.domain.merge import believed
+from stashplex.domain.merge import believed, united
 from stashplex.domain.pathmap import PathMap
 from stashplex.domain.plan import Plan, observed_document, plan
 from stashplex.domain.scene import Scene, SceneId
@@ -31,12 +31,16 @@ READ_BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class ItemPlan:
-    """One item of a scene: how it was matched, what it shows, what must be written, what is ours so far."""
+    """One item of a scene: how it was matched, what it shows, what must be written.
+
+    `base` is what is ours so far, `intent` what may be once the write was begun.
+    """
 
     match: Match
     item: Item
     plan: Plan
     base: Base | None
+    intent: Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +159,9 @@ class Planner:
                 )
             link = by_key.get(found.rating_key)
             base = believed(link.base, link.intent, observed_document(item)) if link else None
-            plans.append(ItemPlan(found, item, fit(plan(item, document, base)), base))
+            planned = fit(plan(item, document, base))
+            intent = united(planned.base, link.intent if link else None)
+            plans.append(ItemPlan(found, item, planned, base, intent))
         return ScenePlan(scene, tuple(plans))
 
 

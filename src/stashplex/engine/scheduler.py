@@ -31,8 +31,11 @@ LEASE_S = 600.0
 PASSES_IN_FLIGHT = 2
 """While one batch is read back and settled, the other keeps Plex busy."""
 
-LONGEST_SLEEP_S = 30.0
-"""Other processes mark entries too, and nobody rings for them. Two looks a minute cost nothing."""
+LONGEST_SLEEP_S = 60.0
+"""Other processes mark entries too, and nobody rings for them; but they work on what they mark themselves."""
+
+ORPHAN_LOOK_S = 300.0
+"""Between two idle looks for leases of other processes that died; at work it is looked for in each round."""
 
 SHORT_SLEEP_S = 5.0
 """Between two tries at a server that failed, but not often enough to be held."""
@@ -85,15 +88,16 @@ class Scheduler:
         self._on_pass = on_pass
         self._report = RunReport()
         self._clock_offset_s = self._offset_s()
+        self._orphans_at_s = -ORPHAN_LOOK_S
         self.wakeup = Wakeup()
 
     async def run_until_idle(self, wait_s: float) -> RunReport:
         """Work until nothing is due, waiting at most `wait_s` seconds in all for what is due later."""
         with self._owners.enrolled(self._clock.now()) as owner:
             while True:
-                await self._drain(owner)
+                due_at = await self._drain(owner)
                 error = self._report.server_error
-                pause_s = min(SHORT_SLEEP_S, wait_s) if isinstance(error, ServerHeld) else self._pause_s()
+                pause_s = min(SHORT_SLEEP_S, wait_s) if isinstance(error, ServerHeld) else self._pause_s(due_at)
                 if pause_s is None or pause_s > wait_s or not wait_s or isinstance(error, ServerRefused):
                     return self._report
                 wait_s -= pause_s
@@ -107,8 +111,7 @@ class Scheduler:
         with self._owners.enrolled(self._clock.now()) as owner:
             while True:
                 self._mend_clock()
-                await self._drain(owner)
-                pause_s = self._pause_s()
+                pause_s = self._pause_s(await self._drain(owner))
                 if (pause_s is None or pause_s > 0) and self._report.server_error is None and is_finished():
                     return
                 if self._report.server_error is not None:
@@ -120,13 +123,23 @@ class Scheduler:
         self._report = replace(self._report, server_error=None)
         self._crawler.start_round()
 
-    async def _drain(self, owner: str) -> None:
-        """Work on what is due until nothing is, or until a server fails."""
+    async def _drain(self, owner: str) -> datetime | None:
+        """Work on what is due until nothing is, or until a server fails; return when something is due next.
+
+        An idle look is one read of the ledger.
+        """
+        if self._clock.monotonic_s() - self._orphans_at_s >= ORPHAN_LOOK_S:
+            self._orphans_at_s = self._clock.monotonic_s()
+            self._owners.expire_orphans(self._clock.now())
+        due_at = self._ledger.next_due_at(self._plex_id)
+        if due_at is None or due_at > self._clock.now():
+            return due_at
         self._owners.expire_orphans(self._clock.now())
         await self._rescue(owner)
         async with anyio.create_task_group() as group:
             for _ in range(PASSES_IN_FLIGHT):
                 group.start_soon(self._run_passes, owner)
+        return self._ledger.next_due_at(self._plex_id)
 
     async def _run_passes(self, owner: str) -> None:
         while self._report.server_error is None and not self._is_held():
@@ -185,9 +198,8 @@ class Scheduler:
                 self._ramp.note(is_ok=is_ok)
         self._on_pass(report)
 
-    def _pause_s(self) -> float | None:
-        """Return how long to wait for the next entry, None when none will be due."""
-        due_at = self._ledger.next_due_at(self._plex_id)
+    def _pause_s(self, due_at: datetime | None) -> float | None:
+        """Return how long to wait for what is due at a time, None when nothing will be."""
         if due_at is None:
             return None
         pause_s = max(0.0, (due_at - self._clock.now()).total_seconds())

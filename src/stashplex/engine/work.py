@@ -123,7 +123,7 @@ def _link_after(write: Write, *, is_in_step: bool) -> Link:
     plan = write.planned.plan
     if is_in_step:
         return replace(write.link(intent=None), base=Base(plan.base, write.poster))
-    link = write.link(intent=plan.base)
+    link = write.link(intent=write.planned.intent)
     if not write.missing:
         return link
     known = write.planned.base

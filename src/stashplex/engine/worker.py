@@ -17,6 +17,7 @@ from stashplex.base.clock import Clock
 from stashplex.base.errors import (
     ConfigError,
     PlexNotFound,
+    ProtocolError,
     Server,
     ServerBusy,
     ServerError,
@@ -38,6 +39,9 @@ from stashplex.store.intents import Intended, Intents
 from stashplex.store.ledger import Leased, Ledger, Settlement
 
 logger = structlog.get_logger()
+
+SAMPLE = 3
+"""So many scenes in a row that cannot be read alone: it is the server that talks nonsense, not the scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,14 @@ class Worker:
         alone: list[Planned] = []
         for leased in batch:
             alone += await self._plan([leased])
+            if len(alone) == SAMPLE and all(_is_nonsense(one) for one in alone):
+                return [Failed(_garbled(planned.error)) for _ in batch]
         return alone
 
     def _intend(self, works: Sequence[Work], token: str) -> None:
         """Make durable what is about to be written: a write whose process dies must not look like a person's."""
         intended = [
-            Intended(work.leased.entry.id, write.link(intent=write.planned.plan.base))
+            Intended(work.leased.entry.id, write.link(intent=write.planned.intent))
             for work in works
             for write in work.writes
             if not write.planned.plan.is_empty
@@ -210,6 +216,17 @@ class Worker:
         self._ledger.settle(token, settlements, now=now)
         errors = (work.error for work in works if isinstance(work.error, ServerError))
         return replace(report, server_error=next(errors, None))
+
+
+def _is_nonsense(planned: Planned) -> bool:
+    return isinstance(planned, Failed) and isinstance(planned.error, ProtocolError)
+
+
+def _garbled(error: Exception) -> ServerUnreachable:
+    """Return the failure of a server whose answers nobody can read. Its own words are kept."""
+    return ServerUnreachable(
+        Server.PLEX, f"No answer can be understood: {error}", hint="Look for a proxy between us and the servers."
+    )
 
 
 @dataclass(slots=True)

@@ -6,6 +6,8 @@ A difference here is a change of the contract: an addition is fine, anything els
 import difflib
 import inspect
 import json
+import random
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,13 +19,17 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from stashplex.app import breaker_key, open_store
 from stashplex.base import errors
+from stashplex.base.clock import SystemClock
 from stashplex.base.config import CONFIG_VARIABLE, PREFIX, Settings
+from stashplex.base.errors import Server
 from stashplex.cli.main import main
 from stashplex.cli.plan import _as_json, plan_app
 from stashplex.cli.progress import steps
 from stashplex.cli.run import Exit
 from stashplex.cli.scope import Scope
+from stashplex.domain.breaker import BreakerRules, Cause, Failure
 from stashplex.domain.entry import State
 from stashplex.domain.journal import JournalEvent
 from stashplex.domain.link import Evidence
@@ -54,7 +60,7 @@ def test_what_others_rely_on_is_as_it_was(tmp_path: Path) -> None:
 
 def contract(folder: Path) -> dict[str, Any]:
     return {
-        "commands": {name: command_shape(command) for name, command in sorted(main.commands.items())},
+        "commands": {name: command_shape(command) for name, command in all_commands(main)},
         "exit_codes": {member.name: member.value for member in Exit},
         "settings": settings_shape(),
         "json": json_shapes(folder),
@@ -68,6 +74,14 @@ def contract(folder: Path) -> dict[str, Any]:
             if issubclass(kind, Exception)
         },
     }
+
+
+def all_commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from all_commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}", command
 
 
 def command_shape(command: click.Command) -> dict[str, Any]:
@@ -98,12 +112,32 @@ def json_shapes(folder: Path) -> dict[str, Any]:
     world.plex.remove_item(world.item_of(Catalogue().film(1)))
     film = Catalogue().film(2)
     world.plex.add_item(world.section, files=[(film.plex_path, film.size, 1000)], title="Copy")
+    synced = anyio.run(world.sync)
+    break_down(folder)
     return {
-        "sync": shape_of(asdict(anyio.run(world.sync))),
+        "sync": shape_of(asdict(synced)),
         "plan": shape_of(anyio.run(planned, world)),
         "status": shape_of(printed(folder, "status")),
+        "dead list": shape_of(printed(folder, "dead", "list")),
+        "dead show": shape_of(printed(folder, "dead", "show", "2")),
+        "dead retry": shape_of(printed(folder, "dead", "retry", "--reason", "None")),
+        "dead dismiss": shape_of(printed(folder, "dead", "dismiss", "--reason", "None")),
+        "outages": shape_of(printed(folder, "outages")),
+        "breaker show": shape_of(printed(folder, "breaker", "show")),
+        "breaker reset": shape_of(printed(folder, "breaker", "reset")),
         "why": shape_of([story for scene in (1, 2, 3) for story in printed(folder, "why", str(scene))]),
     }
+
+
+def break_down(folder: Path) -> None:
+    """Let Plex have had an outage, and have another one."""
+    now = SystemClock().now()
+    failure = Failure(Cause.MAINTENANCE, "It said so.")
+    with open_store(folder) as store:
+        key = breaker_key(Server.PLEX, Settings().plex_url)
+        for _ in range(2):
+            store.breakers.change(key, now, lambda one: one.reset(now))
+            store.breakers.change(key, now, lambda one: one.failed(failure, now, BreakerRules(), random.Random(1)))
 
 
 async def planned(world: World) -> Any:

@@ -44,6 +44,7 @@ from stashplex.store.breakers import Breakers
 from stashplex.store.database import Database
 from stashplex.store.dead_letters import DeadLetters
 from stashplex.store.index import PlexIndex
+from stashplex.store.installation import client_identifier
 from stashplex.store.intents import Intents
 from stashplex.store.journal import Journal
 from stashplex.store.ledger import Ledger
@@ -121,6 +122,7 @@ class App:
     plex: PlexClient
     stash_gate: Gate
     plex_gate: Gate
+    client_identifier: str
 
     @property
     def clock(self) -> Clock:
@@ -143,7 +145,7 @@ class App:
     def recoveries(self, wakeup: Wakeup | None = None) -> tuple[Recovery, Recovery]:
         """Return those that bring Stash and Plex back. `wakeup` rings when something is due again."""
         probe_stash = _stash_client(self.settings, self.seams.stash, None)
-        probe_plex = _plex_client(self.settings, self.seams.plex, None)
+        probe_plex = _plex_client(self.settings, self.seams.plex, None, self.client_identifier)
 
         async def ask_stash() -> None:
             await probe_stash.check()
@@ -263,6 +265,7 @@ def build_app(settings: Settings, store: Store, seams: Seams) -> App:
     """Return an app over an open store. Raises: ConfigError."""
     parse_path_map(settings.path_map)
     rules = _breaker_rules(settings)
+    identifier = client_identifier(store.database, seams.chance)
     gates = {
         server: Gate(
             server, breaker_key(server, url), store.breakers, rules=rules, clock=seams.clock, chance=seams.chance
@@ -274,7 +277,8 @@ def build_app(settings: Settings, store: Store, seams: Seams) -> App:
         store=store,
         seams=seams,
         stash=_stash_client(settings, seams.stash, gates[Server.STASH]),
-        plex=_plex_client(settings, seams.plex, gates[Server.PLEX]),
+        plex=_plex_client(settings, seams.plex, gates[Server.PLEX], identifier),
+        client_identifier=identifier,
         stash_gate=gates[Server.STASH],
         plex_gate=gates[Server.PLEX],
     )
@@ -316,8 +320,9 @@ def _stash_client(settings: Settings, transport: Transport, gate: Gate | None) -
     return StashClient(transport, settings.stash_url, settings.stash_api_key.get_secret_value(), watch=gate)
 
 
-def _plex_client(settings: Settings, transport: Transport, gate: Gate | None) -> PlexClient:
-    return PlexClient(transport, settings.plex_url, settings.plex_token.get_secret_value(), watch=gate)
+def _plex_client(settings: Settings, transport: Transport, gate: Gate | None, identifier: str) -> PlexClient:
+    token = settings.plex_token.get_secret_value()
+    return PlexClient(transport, settings.plex_url, token, client_identifier=identifier, watch=gate)
 
 
 def _breaker_rules(settings: Settings) -> BreakerRules:

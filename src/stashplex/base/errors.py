@@ -72,7 +72,7 @@ class ServerUnreachable(ServerError):  # noqa: N818 - errors name the condition
     """Refused, timed out, reset, answered 5xx, or is in maintenance.
 
     `may_have_applied` tells whether the request may have had its effect although no answer came; `is_slow` that it
-    timed out; `is_maintenance` that the server said so itself.
+    timed out; `has_answered` that something did answer, with an error; `is_maintenance` that the server said so itself.
     """
 
     def __init__(
@@ -84,11 +84,13 @@ class ServerUnreachable(ServerError):  # noqa: N818 - errors name the condition
         retry_after_s: float | None = None,
         may_have_applied: bool = False,
         is_slow: bool = False,
+        has_answered: bool = False,
         is_maintenance: bool = False,
     ) -> None:
         super().__init__(server, message, hint=hint, retry_after_s=retry_after_s)
         self.may_have_applied = may_have_applied
         self.is_slow = is_slow
+        self.has_answered = has_answered
         self.is_maintenance = is_maintenance
 
 

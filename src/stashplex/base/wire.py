@@ -139,6 +139,7 @@ class Peer:
                 hint=f"Wait for {self.name}; if this lasts, look at its log.",
                 retry_after_s=wait_s,
                 may_have_applied=is_write and status in {408, 500, 502, 504},
+                has_answered=True,
                 is_maintenance=bool(maintenance),
             )
         if 300 <= status < 400 and status != 304:

@@ -20,9 +20,10 @@ class BreakerState(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a server cannot be used, as people are told; the four of a health probe, and Maintenance."""
+    """Why a server cannot be used, as people are told."""
 
     DOWN = "down"
+    FAILING = "failing"
     SLOW = "slow"
     MAINTENANCE = "maintenance"
     UNAUTHORISED = "unauthorised"
@@ -41,8 +42,8 @@ AT_ONCE = frozenset({Cause.MAINTENANCE, Cause.UNAUTHORISED, Cause.LIBRARY_MISSIN
 """What one answer proves; the others need `failure_threshold` failures in a row."""
 
 PATIENT = frozenset({Cause.DOWN, Cause.SLOW, Cause.UNAUTHORISED, Cause.LIBRARY_MISSING})
-"""Where asking again and again helps nobody: the wait between probes grows. A server in maintenance answers
-cheaply and is back within minutes."""
+"""Where asking again and again helps nobody: the wait between probes grows. A server in maintenance, or the proxy
+before one that starts, answers cheaply and is back within minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class BreakerRules:
     failure_threshold: int = 5
     recovery_timeout_s: float = 60.0
     longest_timeout_s: float = 600.0
-    maintenance_timeout_s: float = 30.0
+    answering_timeout_s: float = 30.0
     success_threshold: int = 1
     probe_s: float = 60.0
 
@@ -164,5 +165,5 @@ def _wait_s(probes: int, rules: BreakerRules, cause: Cause, chance: random.Rando
     if cause in PATIENT:
         ceiling_s = min(rules.longest_timeout_s, rules.recovery_timeout_s * 2.0 ** min(probes, 30))
     else:
-        ceiling_s = min(rules.recovery_timeout_s, rules.maintenance_timeout_s)
+        ceiling_s = min(rules.recovery_timeout_s, rules.answering_timeout_s)
     return chance.uniform(ceiling_s / 10, ceiling_s)

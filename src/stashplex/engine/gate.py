@@ -107,5 +107,7 @@ def cause_of(error: ServerError) -> Cause:
             return Cause.MAINTENANCE
         case ServerUnreachable(is_slow=True) | ServerBusy():
             return Cause.SLOW
+        case ServerUnreachable(has_answered=True):
+            return Cause.FAILING
         case _:
             return Cause.DOWN

@@ -20,7 +20,7 @@ from stashplex.base.errors import ConfigError
 from stashplex.cli.group import DefaultGroup
 from stashplex.cli.run import common_options, load_settings, print_json, reports_errors, results
 from stashplex.cli.scope import Period
-from stashplex.cli.story import length, local, print_story, read_story, require_database, story_json
+from stashplex.cli.story import length, local, print_story, print_table, read_story, require_database, story_json
 from stashplex.domain.entry import Priority
 from stashplex.domain.scene import SceneId
 from stashplex.store.dead_letters import DeadLetter, Filter
@@ -257,7 +257,7 @@ def _print_letters(found: Sequence[tuple[KnownPlex, DeadLetter]], now: datetime)
         server = (known.name,) if has_many_servers else ()
         tries = str(entry.retry_count + 1)
         table.add_row(str(entry.scene_id), entry.last_error_type, age, tries, *server, _text(entry.last_error))
-    results.print(table)
+    print_table(table)
     results.print(
         f"{len(found):,} dead letters. stashplex dead show SCENE tells more, stashplex dead retry tries again."
     )

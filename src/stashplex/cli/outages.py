@@ -19,7 +19,7 @@ from stashplex.base.errors import Server
 from stashplex.cli.group import DefaultGroup
 from stashplex.cli.run import common_options, load_settings, print_json, reports_errors, results
 from stashplex.cli.scope import Period
-from stashplex.cli.story import length, local, require_database
+from stashplex.cli.story import length, local, print_table, require_database
 from stashplex.domain.breaker import Breaker, BreakerState, Cause
 from stashplex.domain.outage import Availability, Outage, availability
 
@@ -214,7 +214,7 @@ def _print_outages(found: tuple[Outage, ...], now: datetime) -> None:
         results.print("No outage.")
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("began", "ended", "lasted", "server", "cause", "scenes kept waiting", "reason"):
+    for column in ("began", "ended", "lasted", "server", "cause", "waited", "reason"):
         table.add_column(column)
     for outage in found:
         table.add_row(
@@ -226,7 +226,7 @@ def _print_outages(found: tuple[Outage, ...], now: datetime) -> None:
             f"{outage.entries:,}" if outage.ended_at else "",
             Text(outage.reason),
         )
-    results.print(table)
+    print_table(table)
 
 
 def _print_figures(key: str, one: Availability, since: timedelta) -> None:

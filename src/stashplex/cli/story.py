@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from rich.table import Table
+
 from stashplex.app import DATABASE_NAME, Store
 from stashplex.base.errors import ConfigError
 from stashplex.cli.run import results
@@ -16,6 +18,7 @@ from stashplex.domain.link import Link
 from stashplex.store.overview import KnownPlex
 
 LONGEST_STORY = 1_000
+_WIDE = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,11 @@ def length(period: timedelta) -> str:
     first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
     shown = [parts[first], *(part for part in parts[first + 1 : first + 2] if part[0])]
     return " ".join(f"{count} {unit}" for count, unit in shown)
+
+
+def print_table(table: Table) -> None:
+    """Print a table: as wide as the terminal, or with whole lines where something else reads it."""
+    results.print(table, width=None if results.is_terminal else _WIDE, soft_wrap=False)
 
 
 def require_database(data_dir: Path) -> None:

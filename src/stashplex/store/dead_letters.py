@@ -20,7 +20,7 @@ from stashplex.store.statements import ENTRY, entry_of
 
 PAGE = 1_000
 
-_IS_OF_PLEX = entry.c.plex_id == bindparam("plex_id")
+_IS_OF_PLEX = entry.c.plex_id == bindparam("of_plex")
 _IS_DEAD = entry.c.state == literal_column("'dead'")
 _IS_OF_SCENES = entry.c.scene_id.in_(bindparam("scene_ids", expanding=True))
 
@@ -78,7 +78,7 @@ class DeadLetters:
     def iter_open(self, plex_id: PlexId, wanted: Filter = EVERYTHING) -> Iterator[DeadLetter]:
         """Yield the dead letters that nobody dismissed, a page per read; no snapshot stays open between the reads."""
         question = {
-            "plex_id": plex_id,
+            "of_plex": plex_id,
             "reason": wanted.reason.lower() if wanted.reason else None,
             "since": None if wanted.since is None else to_micros(wanted.since),
             "until": None if wanted.until is None else to_micros(wanted.until),
@@ -92,20 +92,20 @@ class DeadLetters:
 
     def list_for_scenes(self, plex_id: PlexId, scene_ids: Collection[SceneId]) -> tuple[DeadLetter, ...]:
         """Return those of the scenes that are dead letters, dismissed ones too. Shape: some thousands at a time."""
-        question = {"plex_id": plex_id, "scene_ids": list(scene_ids)}
+        question = {"of_plex": plex_id, "scene_ids": list(scene_ids)}
         with self._database.read() as connection:
             return tuple(map(_letter_of, connection.execute(_OF_SCENES, question)))
 
     def dismiss(self, plex_id: PlexId, scene_ids: Collection[SceneId], now: datetime) -> int:
         """Dismiss those of the scenes that are dead now; return how many. Shape: some thousands at a time."""
-        question = {"plex_id": plex_id, "scene_ids": list(scene_ids), "now": to_micros(now)}
+        question = {"of_plex": plex_id, "scene_ids": list(scene_ids), "now": to_micros(now)}
         with self._database.write() as connection:
             return connection.execute(_DISMISS, question).rowcount
 
     def count_dismissed(self, plex_id: PlexId) -> int:
         """Return how many dismissed dead letters are kept."""
         with self._database.read() as connection:
-            return connection.execute(_COUNT_DISMISSED, {"plex_id": plex_id}).scalar_one()
+            return connection.execute(_COUNT_DISMISSED, {"of_plex": plex_id}).scalar_one()
 
     def remove_dismissed(self, before: datetime) -> int:
         """Remove what was dismissed before a time, with links and journal: one short step. Return how many that were.

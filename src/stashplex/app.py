@@ -40,6 +40,7 @@ from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport, Worker
 from stashplex.plex.client import PlexClient
 from stashplex.stash.client import StashClient
+from stashplex.store.bases import Bases
 from stashplex.store.breakers import Breakers
 from stashplex.store.database import Database
 from stashplex.store.dead_letters import DeadLetters
@@ -69,6 +70,7 @@ class Store:
     waking: Waking
     breakers: Breakers
     index: PlexIndex
+    bases: Bases
     journal: Journal
     overview: Overview
     dead_letters: DeadLetters
@@ -88,6 +90,7 @@ def open_store(data_dir: Path) -> Iterator[Store]:
             Waking(database),
             Breakers(database),
             PlexIndex(database),
+            Bases(database),
             Journal(database),
             Overview(database),
             DeadLetters(database),
@@ -205,6 +208,7 @@ class App:
             stash=self.stash,
             plex=self.plex,
             index=self.store.index,
+            bases=self.store.bases,
             crawler=crawler,
             target=target,
             path_map=parse_path_map(self.settings.path_map),
@@ -222,6 +226,7 @@ class App:
             intents=self.store.intents,
             rules=_retry_rules(self.settings),
             skips_not_found=self.settings.skip_not_found,
+            in_work=anyio.CapacityLimiter(2 * self.settings.plex_writes_in_flight + 2),
             clock=self.clock,
             chance=self.seams.chance,
         )
@@ -276,8 +281,10 @@ def build_app(settings: Settings, store: Store, seams: Seams) -> App:
         settings=settings,
         store=store,
         seams=seams,
-        stash=_stash_client(settings, seams.stash, gates[Server.STASH]),
-        plex=_plex_client(settings, seams.plex, gates[Server.PLEX], identifier),
+        stash=_stash_client(settings, _limited_stash(seams.stash, settings, gates[Server.STASH]), gates[Server.STASH]),
+        plex=_plex_client(
+            settings, _limited_plex(seams.plex, settings, gates[Server.PLEX]), gates[Server.PLEX], identifier
+        ),
         client_identifier=identifier,
         stash_gate=gates[Server.STASH],
         plex_gate=gates[Server.PLEX],
@@ -307,8 +314,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         ) as session:
             transport = HttpTransport(session, timeouts)
             seams = Seams(
-                stash=_limited_stash(transport, settings),
-                plex=_limited_plex(transport, settings),
+                stash=transport,
+                plex=transport,
                 can_connect=can_connect,
                 clock=SystemClock(),
                 chance=random.Random(),  # noqa: S311 - jitter and lease tokens need no cryptography
@@ -340,14 +347,15 @@ def _retry_rules(settings: Settings) -> RetryRules:
     )
 
 
-def _limited_stash(transport: Transport, settings: Settings) -> Transport:
+def _limited_stash(transport: Transport, settings: Settings, gate: Gate) -> Transport:
     limiter = anyio.CapacityLimiter(settings.stash_requests_in_flight)
-    return LimitedTransport(transport, reads=limiter, writes=limiter)
+    return LimitedTransport(transport, reads=limiter, writes=limiter, admit=gate.check)
 
 
-def _limited_plex(transport: Transport, settings: Settings) -> Transport:
+def _limited_plex(transport: Transport, settings: Settings, gate: Gate) -> Transport:
     return LimitedTransport(
         transport,
         reads=anyio.CapacityLimiter(settings.plex_reads_in_flight),
         writes=anyio.CapacityLimiter(settings.plex_writes_in_flight),
+        admit=gate.check,
     )

@@ -6,7 +6,7 @@ Production sends over aiohttp (`HttpTransport`), tests and simulations call an A
 
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from io import BytesIO
@@ -146,16 +146,26 @@ class LimitedTransport(Transport):
     """Bounds how many reads and writes are under way at once, whoever sends them.
 
     Waiting here is not bounded by a timeout: a slow server makes the queue long, it does not make requests fail.
+    `admit` is asked when the wait is over, directly before the request leaves; what it raises comes out of `send`.
     """
 
-    def __init__(self, inner: Transport, *, reads: anyio.CapacityLimiter, writes: anyio.CapacityLimiter) -> None:
+    def __init__(
+        self,
+        inner: Transport,
+        *,
+        reads: anyio.CapacityLimiter,
+        writes: anyio.CapacityLimiter,
+        admit: Callable[[], None],
+    ) -> None:
         self._inner = inner
+        self._admit = admit
         self._reads = reads
         self._writes = writes
 
     @override
     async def send(self, request: Request) -> Response:
         async with self._reads if request.method == "GET" else self._writes:
+            self._admit()
             return await self._inner.send(request)
 
 

@@ -63,7 +63,6 @@ class Crawler:
 
         Raises: SideEmpty when they hold nothing at all or one lost most of its files, ConfigError when one is gone.
         """
-        self._may_refresh = False
         current = {section.key: section for section in await self._plex.sections()}
         crawled = 0
         for chosen in self._target.sections:
@@ -84,6 +83,7 @@ class Crawler:
                 f"Plex holds no file in {titles}.",
                 hint="Let Plex scan the library first, or check STASHPLEX_PLEX_LIBRARY; nothing was changed.",
             )
+        self._may_refresh = False
         return CrawlReport(crawled, items)
 
     def _is_stale(self, section: Section) -> bool:

@@ -7,6 +7,8 @@ The invariant: a plan rests on an item that was just read and that shows the fil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from anyio.lowlevel import checkpoint
+
 from stashplex.base.errors import PlexNotFound
 from stashplex.domain.document import Base, Document
 from stashplex.domain.item import Item, RatingKey
@@ -23,6 +25,7 @@ from stashplex.engine.target import Target
 from stashplex.plex.client import PlexClient
 from stashplex.plex.edit import fit, fit_texts
 from stashplex.stash.client import StashClient
+from stashplex.store.bases import Bases
 from stashplex.store.index import PlexIndex
 
 READ_BATCH = 100
@@ -68,6 +71,7 @@ class Planner:
         stash: StashClient,
         plex: PlexClient,
         index: PlexIndex,
+        bases: Bases,
         crawler: Crawler,
         target: Target,
         path_map: PathMap,
@@ -76,6 +80,7 @@ class Planner:
         self._stash = stash
         self._plex = plex
         self._index = index
+        self._bases = bases
         self._crawler = crawler
         self._target = target
         self._path_map = path_map
@@ -87,8 +92,13 @@ class Planner:
         """Return what must be written for each of these scenes. Raises: ServerError."""
         scenes = await self._stash.scenes(scene_ids)
         matches = await self._matched(tuple(scenes.values()))
-        wanted = [found.rating_key for result in matches.values() if isinstance(result, tuple) for found in result]
-        items = await self.read(wanted)
+        items = await self.read(_keys(matches))
+        stale = [scene for scene in scenes.values() if not _is_fresh(matches[scene.id], items)]
+        if stale and await self._refreshed(stale, items):
+            matches |= await self._match_all(stale)
+            items |= await self.read(_keys({scene.id: matches[scene.id] for scene in stale}))
+        known = {link.rating_key for of_scene in links.values() for link in of_scene}
+        bases = self._bases.of(self._target.plex_id, items.keys() - known)
         planned: dict[SceneId, Planned] = {}
         for scene_id in scene_ids:
             scene = scenes.get(scene_id)
@@ -99,9 +109,17 @@ class Planner:
             if isinstance(result, Failed):
                 planned[scene_id] = result
                 continue
-            outcome = await attempt(self._planned, scene, result, items, links.get(scene_id, ()))
+            outcome = await attempt(self._planned, scene, result, items, _Known(links.get(scene_id, ()), bases))
             planned[scene_id] = outcome if isinstance(outcome, Failed) else outcome.value
         return planned
+
+    async def _refreshed(self, stale: Sequence[Scene], items: Mapping[RatingKey, Item]) -> bool:
+        """Bring the index in step where it named items that are gone; tell whether matching again may help."""
+        matched = await self._match_all(stale)
+        gone = set(_keys(matched)) - items.keys()
+        for key in gone:
+            self._index.forget(self._target.plex_id, key)
+        return await self._crawler.refresh_once() or bool(gone)
 
     async def matches(self, scene_ids: Sequence[SceneId]) -> dict[SceneId, tuple[Match, ...]]:
         """Return the items of these scenes; scenes without any are missing. Raises: ServerError."""
@@ -145,9 +163,9 @@ class Planner:
         scene: Scene,
         matches: Sequence[Match],
         items: Mapping[RatingKey, Item],
-        links: Sequence[Link],
+        known: "_Known",
     ) -> ScenePlan:
-        by_key = {link.rating_key: link for link in links}
+        by_key = {link.rating_key: link for link in known.links}
         document = fit_texts(desired(scene, self._options))
         plans: list[ItemPlan] = []
         for found in matches:
@@ -158,11 +176,32 @@ class Planner:
                     hint="Nothing to do: it is looked up again with the next try.",
                 )
             link = by_key.get(found.rating_key)
-            base = believed(link.base, link.intent, observed_document(item)) if link else None
+            base = (
+                believed(link.base, link.intent, observed_document(item)) if link else known.bases.get(found.rating_key)
+            )
             planned = fit(plan(item, document, base))
             intent = united(planned.base, link.intent if link else None)
             plans.append(ItemPlan(found, item, planned, base, intent))
         return ScenePlan(scene, tuple(plans))
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the store knows of a scene's items: its own links, and what was written to other scenes' items."""
+
+    links: Sequence[Link]
+    bases: Mapping[RatingKey, Base]
+
+
+def _keys(matches: Mapping[SceneId, tuple[Match, ...] | Failed]) -> list[RatingKey]:
+    return [found.rating_key for result in matches.values() if isinstance(result, tuple) for found in result]
+
+
+def _is_fresh(result: tuple[Match, ...] | Failed, items: Mapping[RatingKey, Item]) -> bool:
+    """Tell whether each match still stands on the item just read."""
+    if isinstance(result, Failed):
+        return True
+    return all((item := items.get(found.rating_key)) and is_still_matched(found, item) for found in result)
 
 
 def _is_missing(result: tuple[Match, ...] | Failed) -> bool:

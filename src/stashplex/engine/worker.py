@@ -70,6 +70,7 @@ class Worker:
         intents: Intents,
         rules: RetryRules,
         skips_not_found: bool,
+        in_work: anyio.CapacityLimiter,
         clock: Clock,
         chance: random.Random,
     ) -> None:
@@ -81,6 +82,7 @@ class Worker:
         self._intents = intents
         self._rules = rules
         self._skips_not_found = skips_not_found
+        self._in_work = in_work
         self._clock = clock
         self._chance = chance
 
@@ -136,6 +138,11 @@ class Worker:
                     group.start_soon(self._write_entry, work, stop)
 
     async def _write_entry(self, work: Work, stop: "_Stop") -> None:
+        """Write the items of one entry. Few entries are in work at once, so that `stop` is asked when work begins."""
+        async with self._in_work:
+            await self._write_items(work, stop)
+
+    async def _write_items(self, work: Work, stop: "_Stop") -> None:
         for write in work.writes:
             result = await attempt(self._write_item, write, stop)
             if isinstance(result, Failed):

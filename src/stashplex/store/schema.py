@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from stashplex.domain.document import Base, Document
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest schema version; equal to the newest migration (tested)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -167,6 +167,7 @@ link = Table(
     Column("base", Text),
     Column("intent", Text),
     UniqueConstraint("entry_id", "rating_key"),
+    Index(None, "rating_key"),
 )
 
 plex_item = Table(

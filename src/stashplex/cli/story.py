@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from stashplex.app import DATABASE_NAME, Store
@@ -90,7 +91,8 @@ def length(period: timedelta) -> str:
 
 def print_table(table: Table) -> None:
     """Print a table: as wide as the terminal, or with whole lines where something else reads it."""
-    results.print(table, width=None if results.is_terminal else _WIDE, soft_wrap=False)
+    console = results if results.is_terminal else Console(width=_WIDE, highlight=False)
+    console.print(table)
 
 
 def require_database(data_dir: Path) -> None:

@@ -25,6 +25,7 @@ from stashplex.domain.outage import Availability, Outage, availability
 
 CAUSES = {
     Cause.DOWN: "does not answer",
+    Cause.FAILING: "answers with errors",
     Cause.SLOW: "answers too slowly or asks for a pause",
     Cause.MAINTENANCE: "is in maintenance",
     Cause.UNAUTHORISED: "refuses the token or key",

@@ -10,6 +10,7 @@ from ledgers import get_entry, lease, mark, settle
 from shop import PLEX_URL, STASH_URL, Shop
 from stashplex.app import breaker_key
 from stashplex.base.errors import Server
+from stashplex.cli.outages import CAUSES, STATES
 from stashplex.domain.breaker import BreakerRules, BreakerState, Cause, Failure
 from stashplex.domain.entry import State, Transition
 from stashplex.store.schema import breaker
@@ -39,6 +40,11 @@ def figures(shop: Shop, *arguments: str) -> dict[str, float]:
     (plex,) = [one for one in shop.read("outages", *arguments)["servers"] if one["server"] == "plex"]
     assert isinstance(plex, dict)
     return plex
+
+
+def test_every_state_and_cause_has_words_for_people() -> None:
+    assert set(CAUSES) == set(Cause)
+    assert set(STATES) == set(BreakerState)
 
 
 def test_without_an_outage_everything_was_available(shop: Shop) -> None:

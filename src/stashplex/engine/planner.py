@@ -101,6 +101,7 @@ class Planner:
         bases = self._bases.of(self._target.plex_id, items.keys() - known)
         planned: dict[SceneId, Planned] = {}
         for scene_id in scene_ids:
+            await checkpoint()  # planning a batch takes some 50 ms: the writes of the other pass go on meanwhile
             scene = scenes.get(scene_id)
             if scene is None:
                 planned[scene_id] = SceneGone()

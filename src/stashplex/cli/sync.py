@@ -116,7 +116,8 @@ async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps, *, accep
     scheduler = app.scheduler(target, crawler, tally.count)
     if scope.is_all:
         await crawler.refresh(lambda seen, total: shown.show("Listing Plex", seen, total))
-    tally.scenes = await _mark(app, target, scope, shown)
+    marked = await _mark(app, target, scope, shown)
+    tally.scenes = marked if isinstance(marked, int) else len(marked)
     tally.show()
     run_report = await scheduler.run_until_idle(0.0)
     if scope.is_all and tally.is_nothing_found:
@@ -125,12 +126,11 @@ async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps, *, accep
         run_report = await scheduler.run_until_idle(wait_s)
     if scope.is_all:
         await app.upkeep().run_once()
-    counts = app.store.ledger.counts(target.plex_id, now=app.clock.now())
-    rest = max(0, tally.scenes - tally.report.synced - tally.report.unchanged - tally.report.dead)
+    waiting = _count_waiting(app, target, marked)
     report = replace(
         tally.report,
-        scenes=tally.scenes,
-        waiting=min(rest, counts.pending + counts.leased),
+        scenes=tally.done + waiting,
+        waiting=waiting,
         writes=app.plex.writes,
         uploads=app.plex.uploads,
         plex_requests=app.plex.requests,
@@ -140,13 +140,23 @@ async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps, *, accep
     return SyncResult(report, run_report.server_error)
 
 
-async def _mark(app: App, target: Target, scope: Scope, shown: Steps) -> int:
+async def _mark(app: App, target: Target, scope: Scope, shown: Steps) -> int | tuple[SceneId, ...]:
+    """Mark the scenes of a scope; return them, or how many when it is all."""
     intake = app.intake(target)
     if scope.scene_ids:
-        return await intake.mark_scenes(scope.scene_ids)
+        await intake.mark_scenes(scope.scene_ids)
+        return scope.scene_ids
     if scope.since is not None:
         return await intake.mark_since(scope.since, lambda seen: shown.show("Listing Stash", seen, None))
     return await intake.mark_all(lambda seen: shown.show("Listing Stash", seen, None))
+
+
+def _count_waiting(app: App, target: Target, marked: int | tuple[SceneId, ...]) -> int:
+    """Count what is open of that which was marked: what waits besides is none of this run's business."""
+    if not isinstance(marked, int):
+        return app.store.overview.count_open(target.plex_id, marked)
+    counts = app.store.ledger.counts(target.plex_id, now=app.clock.now())
+    return counts.pending + counts.leased
 
 
 def _note_nothing_found(app: App, target: Target) -> None:
@@ -176,14 +186,18 @@ class _Tally:
         self.show()
 
     @property
+    def done(self) -> int:
+        """How many entries are not to be looked at again."""
+        return self.report.synced + self.report.unchanged + self.report.dead
+
+    @property
     def is_nothing_found(self) -> bool:
         """Tell whether entries were looked at and each of them waits."""
-        return self._retried > 0 and not self.report.synced + self.report.unchanged + self.report.dead
+        return self._retried > 0 and not self.done
 
     def show(self) -> None:
         """Show how far the run is."""
-        done = self.report.synced + self.report.unchanged + self.report.dead
-        self._shown.show("Syncing", done, max(self.scenes, done))
+        self._shown.show("Syncing", self.done, max(self.scenes, self.done))
 
 
 def print_report(report: SyncReport) -> None:

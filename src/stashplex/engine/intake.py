@@ -38,15 +38,15 @@ class Intake:
             raise stash_is_empty(had_scenes=bool(self._ledger.list_entries(self._plex_id, limit=1)))
         return marked
 
-    async def mark_since(self, period: timedelta, progress: Progress) -> int:
-        """Mark the scenes that Stash changed within the period; return how many."""
-        marked = 0
+    async def mark_since(self, period: timedelta, progress: Progress) -> tuple[SceneId, ...]:
+        """Mark the scenes that Stash changed within the period; return them."""
+        marked: list[SceneId] = []
         async for page in self._stash.iter_scene_ids(updated_since=self._clock.now() - period):
             ids = [row.id for row in page]
             self._ledger.mark(self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK)
-            marked += len(ids)
-            progress(marked)
-        return marked
+            marked += ids
+            progress(len(marked))
+        return tuple(marked)
 
     async def mark_scenes(self, scene_ids: Sequence[SceneId]) -> int:
         """Mark these scenes. Raises: ConfigError naming the numbers that Stash does not have."""

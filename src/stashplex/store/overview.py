@@ -15,6 +15,8 @@ from stashplex.domain.scene import SceneId
 from stashplex.store.database import Database
 from stashplex.store.schema import entry, link, parse_base, parse_intent, plex, plex_item
 
+_QUESTION_CHUNK = 5_000
+
 
 @dataclass(frozen=True, slots=True)
 class KnownPlex:
@@ -42,6 +44,11 @@ _ERRORS = (
     )
     .group_by(entry.c.state, entry.c.last_error_type)
     .order_by(func.count().desc())
+)
+_OPEN = select(func.count()).where(
+    entry.c.plex_id == bindparam("plex_id"),
+    entry.c.scene_id.in_(bindparam("scene_ids", expanding=True)),
+    entry.c.due_at.is_not(None),
 )
 _FILE = select(plex_item.c.file).where(plex_item.c.plex_id == bindparam("plex_id")).limit(1)
 _LINKS = (
@@ -74,6 +81,16 @@ class Overview:
             return tuple(
                 ErrorCount(state, error_type or "", count)
                 for state, error_type, count in connection.execute(_ERRORS, {"plex_id": plex_id})
+            )
+
+    def count_open(self, plex_id: PlexId, scene_ids: Sequence[SceneId]) -> int:
+        """Return how many of some scenes are neither settled nor dead. Shape: any number."""
+        with self._database.read() as connection:
+            return sum(
+                connection.execute(
+                    _OPEN, {"plex_id": plex_id, "scene_ids": scene_ids[start : start + _QUESTION_CHUNK]}
+                ).scalar_one()
+                for start in range(0, len(scene_ids), _QUESTION_CHUNK)
             )
 
     def find_file(self, plex_id: PlexId) -> str | None:

@@ -1,6 +1,7 @@
 """A side that is empty, or suddenly much smaller, or matches nowhere: the run stops or says so, and nothing is lost."""
 
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from stashplex.cli.run import Exit, exit_code
 from stashplex.cli.scope import Scope
 from stashplex.cli.sync import sync_app
 from stashplex.domain.entry import State
+from stashplex.domain.scene import SceneId
 from stashplex.sim.content.catalogue import Catalogue
 from stashplex.sim.world import LIBRARY
 from worlds import World, a_world
@@ -178,3 +180,23 @@ async def test_a_scene_without_file_needs_a_person_and_stops_no_other(tmp_path: 
         dead = app.store.ledger.list_entries(app.store.overview.list_plex()[0].id, state=State.DEAD)
     assert dead[0].last_error_type == "SceneInvalid"
     assert "no file" in (dead[0].last_error or "")
+
+
+async def test_the_report_of_some_scenes_counts_them_and_what_was_left_over_and_nothing_else(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 6)
+    lose(world, range(5, 7))
+    await world.sync(5)
+    with world.app() as app:
+        target = await app.connect()
+        await app.intake(target).mark_scenes([SceneId(number) for number in (1, 2, 3)])
+    found = await world.sync(4)
+    assert (found.scenes, found.synced, found.waiting) == (4, 4, 0)
+    await world.sync(1)
+    with world.app() as app:
+        await app.intake(target).mark_scenes([SceneId(number) for number in (1, 2, 3)])
+    missing = await world.sync(6)
+    assert (missing.scenes, missing.unchanged, missing.waiting) == (4, 3, 1)
+    world.stash.update_scene(1, title="Changed just now")
+    with world.app() as app, quietly() as shown:
+        lately = (await sync_app(app, Scope(since=timedelta(hours=1)), 0.0, shown)).report
+    assert (lately.synced, lately.waiting) == (1, 0)

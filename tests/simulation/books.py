@@ -5,6 +5,7 @@ rules (reliability.md, I1, I3, I4, I10, I12) and not how they are kept.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -80,7 +81,7 @@ class Books:
         self.leases: dict[tuple[int, str], Lease] = {}
         self.shut: dict[str, Shut] = {}
         self.unverified: dict[tuple[int, str], str] = {}
-        self.died_leased: set[int] = set()
+        self.failures: Counter[str] = Counter()
 
     def close(self) -> None:
         """Close the connection."""
@@ -166,6 +167,9 @@ class Books:
         """A lease ended: by its holder, or because its time or its holder is over."""
         account = self._account
         lease = self.leases[old.scene, old.token or ""]
+        unread = [key for (scene, key), sender in self.unverified.items() if scene == row.scene and sender == life.name]
+        for key in unread:
+            del self.unverified[row.scene, key]
         is_over = old.due_at is not None and old.due_at <= now
         if lease.life is not life and not is_over:
             account.violate("I1", f"{life.name} took scene {row.scene} from {lease.life.name}: {old} -> {row}")
@@ -178,14 +182,8 @@ class Books:
             account.violate("I3", f"settled {row.settled}, but leased at {lease.generation}: {row}")
         if row.generation > lease.generation:
             account.reach("marked during its lease")
-        if row.state == "synced":
-            unread = [
-                key for (scene, key), sender in self.unverified.items() if scene == row.scene and sender == life.name
-            ]
-            if unread:
-                account.violate(
-                    "read-back", f"scene {row.scene} was settled, items {unread} were not read after the write"
-                )
+        if row.state == "synced" and unread:
+            account.violate("read-back", f"scene {row.scene} was settled, items {unread} were not read after the write")
 
     def _check_count(self, old: Row | None, row: Row, events: list[str]) -> None:
         """I4: an attempt is spent by an error of the item or by an expired lease."""
@@ -218,6 +216,8 @@ class Books:
                     f"{life.name} breaker {server} {known.state if known else 'closed'} -> {state} {cause or ''}"
                 )
                 account.reach(f"breaker: {known.state if known else 'closed'} -> {state}")
+                if known is None and not self.failures[server.split()[0]]:
+                    account.violate("breaker", f"{server} opened ({cause}), and nothing of it had failed")
                 if state != "closed":
                     account.reach(f"outage: {cause}")
             else:

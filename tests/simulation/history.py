@@ -18,7 +18,7 @@ import trio
 from asgi import AsgiTransport
 from simulation.account import Account, Violation
 from simulation.books import Books
-from simulation.memory import Memory
+from simulation.memory import Memory, Touch
 from simulation.network import Network
 from simulation.oracle import Oracle
 from simulation.people import People
@@ -34,7 +34,7 @@ from stashplex.sim.panel import digest_of
 from stashplex.sim.plex.scan import plan_scan
 from stashplex.store.database import Database
 
-CALM_S = 45 * 60.0
+CALM_S = 65 * 60.0
 """So long may it take, at most, from the last fault until Plex shows what it should."""
 LOOK_S = 20.0
 
@@ -73,6 +73,7 @@ class Run:
         memory.keep_all(scenery)
         for number in scenery.stash.library.scenes:
             wire.owners[number].add(number)
+        memory.touches.extend(Touch(key, name, value, True, True, 0, True) for key, name, value in scenery.before)
         people = People(scenery, memory, books, wire, self.account, self.clock, self.data_dir)
         self.account.on_violation = self.scope.cancel
         try:
@@ -120,7 +121,7 @@ class Run:
     async def _calm(self, scenery: Scenery, people: People, stand: Stand, net: Network) -> None:
         """End all faults, bring back what was lost, and wait until Plex is as it should be."""
         self.account.note("calm")
-        net.is_fair = stand.is_fair = True
+        net.is_fair = stand.is_fair = people.wire.is_fair = True
         for path, size, duration_ms in people.lost:
             number = int(path.rpartition("film-")[2][:3])
             if not any(path.rpartition("/")[2] in file for file in _plex_files(scenery)):
@@ -129,6 +130,7 @@ class Run:
             people.memory.unmarked.add(number)
         plan_scan(scenery.plex.world, scenery.section, None)
         await trio.sleep(5.0)
+        scenery.plex.advance()
         if people.needs_sweep:
             people.mark_everything()
         stand.pardon(people)

@@ -16,6 +16,10 @@ from typing_extensions import override
 from stashplex.store.database import Database
 
 
+HOT_PER_S = 1_500
+"""Reads, commits and requests of one process in one second beyond which it spins."""
+
+
 class ProcessDied(BaseException):
     """This process was killed."""
 
@@ -33,10 +37,20 @@ class Life:
     commits: int = 0
     sent: int = 0
     on_commit: "Callable[[Life], None]" = field(default=lambda _: None)
+    on_spin: Callable[[str], None] = field(default=lambda _: None)
+    _second: int = -1
+    _steps: int = 0
 
     def door(self) -> None:
-        """Let only the living pass. Raises: ProcessDied."""
+        """Let only the living pass, and see that it does not spin (I9). Raises: ProcessDied."""
         if self.is_dead:
+            raise ProcessDied(self.name)
+        second = int(trio.current_time())
+        self._steps = self._steps + 1 if second == self._second else 0
+        self._second = second
+        if self._steps > HOT_PER_S:
+            self.on_spin(f"{self.name} made {self._steps} steps within a second")
+            self.kill()
             raise ProcessDied(self.name)
 
     def crash_point(self, where: str) -> None:

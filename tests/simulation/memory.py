@@ -20,7 +20,7 @@ class Touch:
     """One edit by a person in Plex.
 
     Shape: `value` is the new text, or the tag that was added or removed; `is_quiet` tells that the scene was in step and
-    nobody worked on it; `version` is that of the scene in Stash at the time.
+    nobody worked on it; `version` is that of the scene in Stash at the time; `is_first` that Plex had it before us.
     """
 
     key: str
@@ -29,6 +29,7 @@ class Touch:
     is_added: bool
     is_quiet: bool
     version: int
+    is_first: bool = False
 
 
 @dataclass

@@ -143,6 +143,8 @@ class Line(Transport):
                 raise TransportFailed(Fault.TIMEOUT_AFTER_SEND, "no answer in time")
             case Trouble.ERROR_AFTER | Trouble.PAGE | Trouble.WRONG:
                 return _ANSWERS[trouble]
+            case Trouble.TRUNCATED if not response.body.startswith((b"{", b"<")):
+                raise TransportFailed(Fault.BROKEN, "the connection broke")  # its length tells
             case Trouble.TRUNCATED:
                 return replace(response, body=response.body[: len(response.body) // 2])
         return response

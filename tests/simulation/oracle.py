@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from simulation.books import Books
 from simulation.memory import LISTS, TEXTS, Memory, Touch, Value, shown
 from simulation.scenery import PLEX_ROOT, STASH_ROOT, Scenery
-from simulation.wire import Wire
+from simulation.wire import Wire, numbers_of
 from stashplex.sim.plex.item import Item
 from stashplex.sim.stash.model import Scene
 
@@ -38,7 +38,7 @@ class Oracle:
                     yield f"scene {scene.id} is not in step: {row}"
                 yield from (f"scene {scene.id}: {fault}" for fault in self._faults_of(scene, items[0]))
             elif len(items) > 1 or not scene.files:
-                if row.state != "dead" or row.error_type not in DEAD_FOR_A_REASON:
+                if not row.is_in_step and row.state != "dead" or row.error_type not in DEAD_FOR_A_REASON:
                     yield f"scene {scene.id} needs a person, but is {row}"
             elif row.error_type != "PlexNotFound":
                 yield f"scene {scene.id} has no item, but is {row}"
@@ -82,7 +82,7 @@ class Oracle:
         wanted = frozenset(history[-1][name])
         added = {touch.value for touch in touches if touch.is_added}
         removed = {touch.value: touch for touch in touches if not touch.is_added}
-        for tag in frozenset(value) - wanted - added:
+        for tag in frozenset(value) - wanted - added - self._of_others(key, name):
             yield f"item {key} still shows {name} {tag!r}, which Stash does not have"
         for tag in added - frozenset(value):
             if (key, f"{name}:{tag}") not in self._wire.raced and tag not in removed:
@@ -94,6 +94,15 @@ class Oracle:
                     yield f"item {key} lacks {name} {tag!r}"
             elif touch.is_quiet and tag in value and all(tag in version[name] for version in history[touch.version :]):
                 yield f"item {key} shows {name} {tag!r}, which a person had removed"
+
+    def _of_others(self, key: str, name: str) -> frozenset[str]:
+        """Return what scenes that once held this item's file may have left there: nobody knows any more whose it is."""
+        numbers = numbers_of(self._scenery.plex.world.items[int(key)])
+        scenes = set().union(*(self._wire.owners[number] for number in numbers))
+        if len(scenes) < 2:
+            return frozenset()
+        versions = [version for scene in scenes for version in self._memory.versions[scene]]
+        return frozenset().union(*(frozenset(version[name]) for version in versions))
 
     def _destroyed(self) -> Iterator[str]:
         for number, before in self._memory.destroyed.items():
@@ -120,6 +129,8 @@ def _allowed_texts(name: str, history: list[dict[str, Value]], touches: list[Tou
     if not own:
         return {wanted}
     last = own[-1]
+    if last.is_first:
+        return {wanted, last.value} if any(version[name] for version in history) else {last.value}
     since = [version[name] for version in history[last.version :]]
     if all(value == since[0] for value in since):
         return {last.value} if last.is_quiet else {last.value, wanted}

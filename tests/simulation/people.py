@@ -20,9 +20,12 @@ from simulation.virtual import VirtualClock
 from simulation.wire import Wire, numbers_of
 from stashplex.base.transport import Request
 from stashplex.sim.plex.item import Item
-from stashplex.sim.plex.scan import plan_scan
+from stashplex.sim.plex.scan import new_item, plan_scan, stem_of
+from stashplex.sim.plex.tagging import retire
 
 SPOOL = "spool"
+KEYS_MAY_RETURN = False
+"""Whether a Plex that numbers its library anew may give a film the very key that it had before."""
 
 
 @dataclass
@@ -39,6 +42,7 @@ class People:
     needs_sweep: bool = False
     events: int = 0
     spooled: dict[str, tuple[int, int]] = field(default_factory=dict)
+    numbered: set[tuple[int, str]] = field(default_factory=set)
     lost: list[tuple[str, int, int]] = field(default_factory=list)
 
     async def act(self) -> None:
@@ -57,6 +61,7 @@ class People:
             (1, self.merge),
             (1, self.destroy),
             (1, self.rebuild),
+            (2, self.restart_keys),
             (1, self.lose_file),
             (3, self.scan_plex),
             (1, self.mark_everything),
@@ -185,6 +190,32 @@ class People:
         self.scenery.plex.rebuild(self.scenery.section)
         self.needs_sweep = True
         self.account.reach("rating keys changed")
+
+    def restart_keys(self) -> None:
+        """Let Plex forget its library and number it from the start: each key stands for another film now."""
+        section, plex = self.scenery.section, self.scenery.plex
+        old = [item for item in section.items.values() if len(item.files) == 1 and item.deleted_at is None]
+        if len(old) < 2:
+            return
+        keys = [item.key for item in old]
+        files = [item.files[0] for item in old]
+        files = files[1:] + files[:1]
+        if not KEYS_MAY_RETURN and any(
+            (key, file.path) in self.numbered for key, file in zip(keys, files, strict=True)
+        ):
+            return
+        self.numbered.update((item.key, item.files[0].path) for item in old)
+        last = plex.world._last_key
+        for item in old:
+            retire(plex.world, item)
+            self.wire.person_at.pop(str(item.key), None)
+        self.memory.touches = [touch for touch in self.memory.touches if int(touch.key) not in keys]
+        for key, file in zip(keys, files, strict=True):
+            plex.world._last_key = key - 1
+            new_item(plex.world, section, [(file,)], title=stem_of(file.path))
+        plex.world._last_key = last
+        self.needs_sweep = True
+        self.account.reach("rating keys stand for other files")
 
     def lose_file(self) -> None:
         """Take a file from Plex's disk for a while; a scan puts its item into the trash."""

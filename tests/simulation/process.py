@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import anyio
 import trio
 
 from simulation.account import Account
@@ -24,7 +23,6 @@ from simulation.weather import Trouble, Weather
 from stashplex.app import App, Seams, build_app, open_store
 from stashplex.base.config import Settings
 from stashplex.base.errors import Server, StashplexError
-from stashplex.base.transport import LimitedTransport, Transport
 
 PLEX_TOKEN = "plex-token"
 STASH_KEY = "stash-key"
@@ -117,6 +115,7 @@ class Seat:
         while True:
             stand.born += 1
             life = Life(f"p{stand.born}", self.number, stand.roll, on_commit=stand.books.look)
+            life.on_spin = lambda what: stand.account.violate("I9", what)
             stand.account.note(f"{life.name} starts in seat {self.number}")
             stand.lives.append(life)
             try:
@@ -165,8 +164,8 @@ def opened(stand: Stand, life: Life, chance: random.Random) -> Iterator[App]:
         return spell is None or spell.trouble not in {Trouble.REFUSED, Trouble.NO_CONNECTION}
 
     seams = Seams(
-        stash=_limited(stand.net.line(life, Server.STASH), 4, 4),
-        plex=_limited(stand.net.line(life, Server.PLEX), 2, weather.writes_in_flight),
+        stash=stand.net.line(life, Server.STASH),
+        plex=stand.net.line(life, Server.PLEX),
         can_connect=can_connect,
         clock=stand.clock,
         chance=chance,
@@ -174,7 +173,3 @@ def opened(stand: Stand, life: Life, chance: random.Random) -> Iterator[App]:
     with open_store(stand.data_dir) as store:
         WatchedDatabase.of(store.database, life)
         yield build_app(settings, store, seams)
-
-
-def _limited(line: Transport, reads: int, writes: int) -> LimitedTransport:
-    return LimitedTransport(line, reads=anyio.CapacityLimiter(reads), writes=anyio.CapacityLimiter(writes))

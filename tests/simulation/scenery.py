@@ -5,7 +5,7 @@ What people add in Plex never has a name that Stash knows.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from asgi import AsgiTransport
@@ -15,6 +15,8 @@ from stashplex.sim.plex.app import NO_AGENT, PlexSim
 from stashplex.sim.plex.item import Item
 from stashplex.sim.plex.section import Section
 from stashplex.sim.plex.switches import Switches, TagMode
+from stashplex.sim.plex.tag import KINDS
+from stashplex.sim.plex.tagging import Entry, TagEdit, apply_tags
 from stashplex.sim.stash.app import StashSim
 
 STASH_ROOT = "/data/films"
@@ -36,6 +38,7 @@ class Scenery:
     plex: PlexSim
     section: Section
     dice: random.Random
+    before: list[tuple[str, str, str]] = field(default_factory=list)
     next_number: int = 1
     versions: int = 0
 
@@ -57,10 +60,24 @@ class Scenery:
             **self.values(number),
         )
         if is_scanned:
-            self.plex.add_item(self.section, files=[(f"{PLEX_ROOT}/{path}", size, 60_000)])
+            key = self.plex.add_item(self.section, files=[(f"{PLEX_ROOT}/{path}", size, 60_000)])
+            self._fill(key)
         else:
             self.plex.put_file(f"{PLEX_ROOT}/{path}", size, 60_000)
         return number
+
+    def _fill(self, key: str) -> None:
+        """Let an item have values that people gave it before anything was synced."""
+        item = self.plex.item(key)
+        if self.dice.random() < 0.4:
+            self.versions += 1
+            item.fields["summary"] = f"Mine {self.versions}"
+            self.before.append((key, "summary", f"Mine {self.versions}"))
+        if self.dice.random() < 0.4:
+            tag = self.dice.choice(FOREIGN)
+            edit = TagEdit(entries={0: Entry(tag)})
+            apply_tags(self.plex.world, item, KINDS["genre"], edit, replaces=True)
+            self.before.append((key, "genre", tag))
 
     def title(self, number: int) -> str:
         """Return a new title for a scene."""

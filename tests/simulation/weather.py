@@ -104,7 +104,7 @@ class Weather:
 def draw(seed: int) -> Weather:
     """Return the weather of a seed."""
     dice = random.Random(f"weather {seed}")
-    length_s = dice.choice((5 * MINUTE_S, 15 * MINUTE_S, 40 * MINUTE_S, 2 * HOUR_S))
+    length_s = dice.choice((3 * MINUTE_S, 8 * MINUTE_S, 20 * MINUTE_S, HOUR_S))
     scenes = dice.choice((3, 5, 8, 12, 20, 30))
     has_crashes = dice.random() < 0.5
     return Weather(
@@ -152,7 +152,7 @@ def _spells(dice: random.Random, length_s: float) -> tuple[Spell, ...]:
     spells = []
     for _ in range(dice.choice((0, 0, 1, 1, 2, 3))):
         begins_s = dice.uniform(0, length_s)
-        lasts_s = DAY_S if dice.random() < 0.02 else dice.choice((20.0, 2 * MINUTE_S, 10 * MINUTE_S, 40 * MINUTE_S))
+        lasts_s = DAY_S if dice.random() < 0.01 else dice.choice((20.0, 2 * MINUTE_S, 8 * MINUTE_S, 20 * MINUTE_S))
         server = dice.choice((Server.PLEX, Server.PLEX, Server.STASH))
         kinds = [kind for kind in LASTING if server is Server.PLEX or kind not in OF_PLEX_ALONE]
         spells.append(Spell(server, dice.choice(kinds), begins_s, begins_s + lasts_s))

@@ -16,16 +16,13 @@ from simulation.account import Account
 from simulation.books import Books
 from simulation.life import Life
 from simulation.scenery import FOREIGN, Scenery
-from simulation.weather import Trouble
+from simulation.weather import NOT_UNDERSTOOD, Trouble
 from stashplex.base.errors import Server
 from stashplex.base.transport import Request, Response
 from stashplex.sim.plex.item import Item
 
 REMEMBERED_S = 1.0
 """A process may believe a breaker that it has not read for so long."""
-HOT_PER_S = 400
-"""Requests, reads and commits of one process in one second beyond which it spins."""
-
 OURS = frozenset(
     "title titleSort summary studio originallyAvailableAt userRating genre director actor collection thumb".split()
 )
@@ -64,10 +61,9 @@ class Wire:
     under_way: list[Exchange] = field(default_factory=list)
     struck_items: Counter[str] = field(default_factory=Counter)
     strikes: Counter[tuple[Server, Trouble]] = field(default_factory=Counter)
-    failures: Counter[Server] = field(default_factory=Counter)
+    refused: dict[tuple[str, Server], float] = field(default_factory=dict)
     writes: int = 0
-    poison: str | None = None
-    _second: tuple[str, int, int] = ("", 0, 0)
+    is_fair: bool = False
 
     def sent(self, life: Life, server: Server, request: Request) -> Exchange:
         """Look at a request that leaves a process."""
@@ -75,7 +71,6 @@ class Wire:
         exchange = _exchange(life, server, request)
         self.account.note(f"{life.name} -> {server} {exchange.text}")
         self._check_breaker(exchange)
-        self._check_pace(life)
         if exchange.is_write:
             self.writes += 1
             self._check_write(exchange)
@@ -113,6 +108,13 @@ class Wire:
     def answered(self, exchange: Exchange, response: Response) -> None:
         """Learn what a process knows from now on."""
         name = exchange.life.name
+        if response.status in {401, 403}:
+            self.refused.setdefault((name, exchange.server), trio.current_time())
+        is_bad = exchange.trouble in NOT_UNDERSTOOD or response.status >= 400 and response.status not in {404, 422}
+        self.books.failures[exchange.server.value] += is_bad
+        if not is_bad:
+            self.books.failures[exchange.server.value] = 0
+            self.refused.pop((name, exchange.server), None)
         if exchange.trouble in {Trouble.TRUNCATED, Trouble.PAGE, Trouble.WRONG}:
             return
         if exchange.server is Server.STASH and response.status == 200 and "graphql" in exchange.request.url:
@@ -126,7 +128,7 @@ class Wire:
 
     def failed(self, exchange: Exchange) -> None:
         """Note that no answer came."""
-        self.failures[exchange.server] += 1
+        self.books.failures[exchange.server.value] += 1
 
     def ended(self, exchange: Exchange, outcome: str) -> None:
         """Note that a request is over for its sender."""
@@ -136,19 +138,13 @@ class Wire:
     def _item(self, key: str) -> Item | None:
         return self.scenery.plex.world.items.get(int(key))
 
-    def _check_pace(self, life: Life) -> None:
-        """I9: no process spins."""
-        second = int(trio.current_time())
-        steps = life.sent + life.reads + life.commits
-        if self._second[:2] != (life.name, second):
-            self._second = (life.name, second, steps)
-        elif steps - self._second[2] > HOT_PER_S:
-            self.account.violate("I9", f"{life.name} made {steps - self._second[2]} steps within a second")
-
     def _check_breaker(self, exchange: Exchange) -> None:
         """I5: nothing is sent to a server whose breaker is not closed, but one probe by its holder."""
         found = [shut for server, shut in self.books.shut.items() if server.startswith(exchange.server.value)]
         if not found:
+            since_s = self.refused.get((exchange.life.name, exchange.server))
+            if since_s is not None and trio.current_time() > since_s + REMEMBERED_S and not self.is_fair:
+                self.account.violate("I5", f"{exchange.life.name} goes on although it was refused: {exchange.text}")
             return
         shut, life = found[0], exchange.life
         is_recent = trio.current_time() - shut.at_s <= REMEMBERED_S
@@ -182,7 +178,7 @@ class Wire:
         held = {scene for scene in scenes if (lease := self.books.holder(scene)) and lease.life is life}
         if not held:
             account.violate("I1", f"{life.name} writes to item {key} of scenes {scenes} without a valid lease")
-        for scene in held:
+        for scene in held if len(held) == 1 else ():
             self.books.unverified[scene, key] = life.name
         self._check_title(exchange, scenes)
 

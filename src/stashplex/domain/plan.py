@@ -78,6 +78,18 @@ def observed_document(item: Item) -> Document:
     )
 
 
+def trusted(base: Base | None, item: Item) -> Base | None:
+    """Return a base if it can be about this item, None if the item is another one under the same rating key.
+
+    A rebuilt library may give a film its old key again. Whatever we or people wrote is locked; a fresh item has no
+    locks, and its values are nobody's edits.
+    """
+    if base is None:
+        return None
+    ours = {name.value for name in (*base.document.texts, *base.document.tags)} | {"thumb"}
+    return base if ours & item.locked else None
+
+
 def plan(item: Item, desired: Document, base: Base | None) -> Plan:
     """Return what must be written so that an item, as just read, shows what it should.
 

@@ -16,8 +16,8 @@ from stashplex.domain.link import Link
 from stashplex.domain.mapping import MappingOptions, desired
 from stashplex.domain.matching import Match, is_still_matched, match, wanted_names, wanted_paths
 from stashplex.domain.merge import believed, united
-from stashplex.domain.pathmap import PathMap
-from stashplex.domain.plan import Plan, observed_document, plan
+from stashplex.domain.pathmap import PathMap, path_key
+from stashplex.domain.plan import Plan, observed_document, plan, trusted
 from stashplex.domain.scene import Scene, SceneId
 from stashplex.engine.attempt import Failed, attempt
 from stashplex.engine.crawl import Crawler
@@ -178,8 +178,11 @@ class Planner:
                 )
             link = by_key.get(found.rating_key)
             base = (
-                believed(link.base, link.intent, observed_document(item)) if link else known.bases.get(found.rating_key)
+                believed(link.base, link.intent, observed_document(item))
+                if link
+                else known.bases.get((found.rating_key, path_key(found.file)))
             )
+            base = trusted(base, item)
             planned = fit(plan(item, document, base))
             intent = united(planned.base, link.intent if link else None)
             plans.append(ItemPlan(found, item, planned, base, intent))
@@ -191,7 +194,7 @@ class _Known:
     """What the store knows of a scene's items: its own links, and what was written to other scenes' items."""
 
     links: Sequence[Link]
-    bases: Mapping[RatingKey, Base]
+    bases: Mapping[tuple[RatingKey, str], Base]
 
 
 def _keys(matches: Mapping[SceneId, tuple[Match, ...] | Failed]) -> list[RatingKey]:

@@ -14,8 +14,9 @@ import anyio
 from stashplex.base.clock import Clock
 from stashplex.base.errors import ServerError, ServerHeld, ServerRefused
 from stashplex.domain.entry import PlexId
-from stashplex.domain.outcome import HOLD_S, LONGEST_HOLD_S
+from stashplex.domain.outcome import HOLD_S
 from stashplex.domain.ratelimit import Ramp
+from stashplex.domain.retry import RetryRules
 from stashplex.engine.crawl import Crawler
 from stashplex.engine.gate import Gate
 from stashplex.engine.recovery import Recovery
@@ -39,6 +40,9 @@ ORPHAN_LOOK_S = 300.0
 
 SHORT_SLEEP_S = 5.0
 """Between two tries at a server that failed, but not often enough to be held."""
+
+LONGEST_WAIT_S = 600.0
+"""The longest wait for a retry; what is due later than that was moved by a clock."""
 
 CLOCK_SLACK_S = 60.0
 """The wall clock may be adjusted by so much between two looks without anybody having set it."""
@@ -67,6 +71,7 @@ class Scheduler:
         gates: Sequence[Gate],
         recoveries: Sequence[Recovery],
         ramp: Ramp,
+        rules: RetryRules,
         plex_id: PlexId,
         batch_size: int,
         clock: Clock,
@@ -81,6 +86,7 @@ class Scheduler:
         self._gates = gates
         self._recoveries = recoveries
         self._ramp = ramp
+        self._rules = rules
         self._plex_id = plex_id
         self._batch_size = batch_size
         self._clock = clock
@@ -160,7 +166,9 @@ class Scheduler:
                 await anyio.sleep(1.0)
                 continue
             token, now, until = self._terms()
-            leased = self._ledger.rescue(self._plex_id, owner=owner, token=token, now=now, until=until)
+            leased = self._ledger.rescue(
+                self._plex_id, owner=owner, token=token, now=now, until=until, rules=self._rules
+            )
             if leased is None:
                 return
             await self._pass_over([leased], token, until)
@@ -213,7 +221,7 @@ class Scheduler:
         offset_s = self._offset_s()
         if abs(offset_s - self._clock_offset_s) > CLOCK_SLACK_S:
             self._clock_offset_s = offset_s
-            self._waking.clamp(self._clock.now(), timedelta(seconds=LONGEST_HOLD_S))
+            self._waking.clamp(self._clock.now(), timedelta(seconds=LONGEST_WAIT_S))
 
     def _offset_s(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic_s()

@@ -11,11 +11,12 @@ from sqlalchemy import bindparam, select
 from stashplex.domain.document import Base
 from stashplex.domain.entry import PlexId
 from stashplex.domain.item import RatingKey
+from stashplex.domain.pathmap import path_key
 from stashplex.store.database import Database
 from stashplex.store.schema import entry, link, parse_base
 
 _FIND = (
-    select(link.c.rating_key, link.c.base)
+    select(link.c.rating_key, link.c.file, link.c.base)
     .join(entry, link.c.entry_id == entry.c.id)
     .where(
         entry.c.plex_id == bindparam("plex_id"),
@@ -32,14 +33,17 @@ class Bases:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, plex_id: PlexId, rating_keys: Collection[RatingKey]) -> dict[RatingKey, Base]:
-        """Return the newest base of each of these items that has one. Shape: some hundred keys at a time."""
+    def of(self, plex_id: PlexId, rating_keys: Collection[RatingKey]) -> dict[tuple[RatingKey, str], Base]:
+        """Return the newest base of each of these items that has one, by the item and the key of the matched file.
+
+        Shape: some hundred keys at a time.
+        """
         if not rating_keys:
             return {}
-        found: dict[RatingKey, Base] = {}
+        found: dict[tuple[RatingKey, str], Base] = {}
         with self._database.read() as connection:
-            for rating_key, raw in connection.execute(_FIND, {"plex_id": plex_id, "keys": list(rating_keys)}):
+            for rating_key, file, raw in connection.execute(_FIND, {"plex_id": plex_id, "keys": list(rating_keys)}):
                 base = parse_base(raw)
                 if base is not None:
-                    found[RatingKey(rating_key)] = base
+                    found[RatingKey(rating_key), path_key(file)] = base
         return found

@@ -92,6 +92,19 @@ async def test_what_was_written_for_a_merged_scene_stays_ours(tmp_path: Path) ->
     assert world.plex.tag_texts(key, "collection") == []
 
 
+async def test_a_fresh_item_under_an_old_rating_key_is_written_anew(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 2)
+    film = Catalogue().film(2)
+    await world.sync()
+    item = world.plex.item(world.item_of(film))
+    item.fields, item.tags, item.galleries = {"title": film.stem}, {}, {}
+    item.locks.clear()
+    item.view(1).rating = None
+    report = await world.sync()
+    assert (report.synced, report.uploads) == (1, 1)
+    assert item.fields["title"] == film.title
+
+
 async def test_what_reached_plex_before_a_crash_is_not_taken_for_a_persons(tmp_path: Path) -> None:
     world = a_world(tmp_path, 2, posters=False)
     world.stash.update_scene(1, tags=["A", "B"])

@@ -239,6 +239,7 @@ class App:
             gates=(self.stash_gate, self.plex_gate),
             recoveries=self.recoveries(),
             ramp=Ramp(RampRules()),
+            rules=_retry_rules(self.settings),
             plex_id=target.plex_id,
             batch_size=self.settings.batch_size,
             clock=self.clock,

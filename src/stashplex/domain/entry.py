@@ -9,8 +9,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NewType
 
-from stashplex.domain.outcome import Dead, Hold, Outcome, Retry, Synced
-from stashplex.domain.retry import RetryRule, rule_for
+from stashplex.domain.outcome import HELD, Dead, Hold, Outcome, Retry, Synced
+from stashplex.domain.retry import DEFAULT_RULES, NOT_FOUND_TYPE, RetryRule, RetryRules, rule_for
 from stashplex.domain.scene import SceneId
 
 EntryId = NewType("EntryId", int)
@@ -88,10 +88,10 @@ def settled(entry: Entry, outcome: Outcome, rule: RetryRule, now: datetime, chan
                 State.PENDING, until, entry.retry_count, error_type, message, entry.first_failed_at or now, now
             )
         case Retry(error_type, message, _):
-            count = entry.retry_count + 1
+            count = _spent(entry, error_type) + 1
             first = entry.first_failed_at or now
             if count > rule.limit:
-                return Transition(State.DEAD, None, entry.retry_count, error_type, message, first, now)
+                return Transition(State.DEAD, None, count - 1, error_type, message, first, now)
             due_at = now + rule.delay(count, chance)
             return Transition(State.PENDING, due_at, count, error_type, message, first, now)
         case Dead(error_type, message):
@@ -99,14 +99,24 @@ def settled(entry: Entry, outcome: Outcome, rule: RetryRule, now: datetime, chan
             return Transition(State.DEAD, None, entry.retry_count, error_type, message, first, now)
 
 
-def expired(entry: Entry, now: datetime) -> Transition:
+def _spent(entry: Entry, error_type: str) -> int:
+    """Return the retries that count against an error: those spent on waiting for a file that is there now do not."""
+    is_found = entry.last_error_type == NOT_FOUND_TYPE != error_type
+    return 0 if is_found else entry.retry_count
+
+
+def expired(entry: Entry, now: datetime, rules: RetryRules = DEFAULT_RULES) -> Transition:
     """Return where an entry goes whose lease ran out: an attempt is spent; DEAD beyond the limit of its last error.
 
     The last error of an entry that goes on is kept, so that its own rule goes on counting; PENDING is due at `now`.
+    What was counted before a server failed is not told apart any more: then the larger limit holds.
     """
     message = "The lease ran out: the program was killed or hung while it worked on this scene."
     first = entry.first_failed_at or now
-    if entry.retry_count >= rule_for(entry.last_error_type).limit:
+    limit = rule_for(entry.last_error_type, rules).limit
+    if entry.last_error_type in HELD:
+        limit = max(rules.ordinary.limit, rules.not_found.limit)
+    if entry.retry_count >= limit:
         return Transition(State.DEAD, None, entry.retry_count, LEASE_EXPIRED, message, first, now)
     kept = (LEASE_EXPIRED, message) if entry.last_error_type is None else (entry.last_error_type, entry.last_error)
     return Transition(State.PENDING, now, entry.retry_count + 1, *kept, first, now)

@@ -7,6 +7,7 @@ a person.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from stashplex.base import errors
 from stashplex.base.errors import EntryError, EntryRejected, ServerError, StashplexError, WriteNotTaken
 
 HOLD_S = 30.0
@@ -14,6 +15,11 @@ HOLD_S = 30.0
 
 LONGEST_HOLD_S = 3_600.0
 """A server that asks for more gets this: whatever a proxy claims, we look again within the hour."""
+
+HELD = frozenset(
+    name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, ServerError)
+)
+"""The error types of entries that wait for a server."""
 
 
 @dataclass(frozen=True, slots=True)

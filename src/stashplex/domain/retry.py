@@ -22,6 +22,9 @@ class RetryRule:
         return timedelta(seconds=chance.uniform(0.0, ceiling_s))
 
 
+NOT_FOUND_TYPE = "PlexNotFound"
+"""The error type that is a wait, not a fault."""
+
 ORDINARY = RetryRule(base_s=5.0, cap_s=80.0, limit=5)
 NOT_FOUND = RetryRule(base_s=30.0, cap_s=600.0, limit=12)
 
@@ -39,4 +42,4 @@ DEFAULT_RULES = RetryRules()
 
 def rule_for(error_type: str | None, rules: RetryRules = DEFAULT_RULES) -> RetryRule:
     """Return the rule for an error type."""
-    return rules.not_found if error_type == "PlexNotFound" else rules.ordinary
+    return rules.not_found if error_type == NOT_FOUND_TYPE else rules.ordinary

@@ -15,9 +15,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from stashplex.domain.breaker import Breaker, BreakerState, Cause
 from stashplex.domain.outage import Outage
+from stashplex.domain.outcome import HELD
 from stashplex.store.database import Database
 from stashplex.store.schema import breaker, entry, from_micros, outage, to_micros
-from stashplex.store.waking import HELD
 
 _NAMES = tuple(column.name for column in breaker.c if column.name != "server")
 _FIND = select(*(breaker.c[name] for name in _NAMES)).where(breaker.c.server == bindparam("of_server"))
@@ -31,11 +31,12 @@ _END = (
     .where(outage.c.server == bindparam("of_server"), outage.c.ended_at.is_(None))
     .values(ended_at=bindparam("now"), entries=bindparam("waiting"))
 )
+_IS_HELD = entry.c.last_error_type.in_(sorted(HELD))
 # What the outage kept waiting: the due ones and the held ones, not those that wait for a file or for their next try.
 _WAITING = (
     select(func.count())
     .select_from(entry)
-    .where(entry.c.due_at.is_not(None), or_(entry.c.due_at <= bindparam("now"), entry.c.last_error_type.in_(HELD)))
+    .where(entry.c.due_at.is_not(None), or_(entry.c.due_at <= bindparam("now"), _IS_HELD))
 )
 _LIST = (
     select(outage)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row
 from stashplex.domain.entry import Entry, EntryId, PlexId, Priority, State, Transition, expired
 from stashplex.domain.journal import JournalEvent, JournalRow
 from stashplex.domain.link import Link
+from stashplex.domain.retry import DEFAULT_RULES, RetryRules
 from stashplex.domain.scene import SceneId
 from stashplex.store import journal, statements
 from stashplex.store.database import Database
@@ -157,7 +158,16 @@ class Ledger:
             links = _by_entry(connection.execute(statements.LINKS_LEASED, {"token": token}))
         return tuple(Leased(entry, links.get(entry.id, ())) for entry in handed)
 
-    def rescue(self, plex_id: PlexId, *, owner: str, token: str, now: datetime, until: datetime) -> Leased | None:
+    def rescue(
+        self,
+        plex_id: PlexId,
+        *,
+        owner: str,
+        token: str,
+        now: datetime,
+        until: datetime,
+        rules: RetryRules = DEFAULT_RULES,
+    ) -> Leased | None:
         """Hand out one entry whose lease ran out, alone: it may be what killed its last holder.
 
         The run-out lease costs an attempt; beyond its limit the entry is buried instead (`domain.entry.expired`), and
@@ -166,7 +176,7 @@ class Ledger:
         question = {"plex_id": plex_id, "now": to_micros(now)}
         with self._database.write() as connection:
             while (row := connection.execute(statements.EXPIRED, question).one_or_none()) is not None:
-                entry = _rescued(statements.entry_of(row), now, until)
+                entry = _rescued(statements.entry_of(row), now, until, rules)
                 if entry.state is State.LEASED:
                     statements.LEASE.execute(connection, [_lease(entry, owner, token)])
                     links = _by_entry(connection.execute(statements.LINKS_LEASED, {"token": token}))
@@ -263,9 +273,9 @@ class Ledger:
             return connection.execute(statements.COUNT_LINKS, {"plex_id": plex_id}).scalar_one()
 
 
-def _rescued(entry: Entry, now: datetime, until: datetime) -> Entry:
+def _rescued(entry: Entry, now: datetime, until: datetime, rules: RetryRules) -> Entry:
     """Return an entry whose lease ran out as it is handed out again, or DEAD when that was one too many."""
-    transition = expired(entry, now)
+    transition = expired(entry, now, rules)
     is_dead = transition.state is State.DEAD
     return replace(
         entry,

@@ -7,21 +7,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
 
-from stashplex.base import errors
 from stashplex.domain.entry import PlexId, State
+from stashplex.domain.outcome import HELD
 from stashplex.domain.scene import SceneId
 from stashplex.store.database import Database
 from stashplex.store.schema import entry, to_micros
 
-HELD = tuple(
-    sorted(
-        name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.ServerError)
-    )
-)
-"""The error types of entries that wait for a server."""
-
 _LATER = (entry.c.state == State.PENDING.value, entry.c.due_at > bindparam("now"))
-_WAKE_HELD = update(entry).where(*_LATER, entry.c.last_error_type.in_(HELD)).values(due_at=bindparam("now"))
+_WAKE_HELD = update(entry).where(*_LATER, entry.c.last_error_type.in_(sorted(HELD))).values(due_at=bindparam("now"))
 _MISSING = (
     select(entry.c.scene_id)
     .where(

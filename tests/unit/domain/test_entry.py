@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from builders import NOW, an_entry
 from stashplex.domain.entry import LEASE_EXPIRED, Entry, State, Transition, expired, settled
 from stashplex.domain.outcome import Dead, Hold, Outcome, Retry, Synced
-from stashplex.domain.retry import NOT_FOUND, ORDINARY, RetryRule
+from stashplex.domain.retry import NOT_FOUND, ORDINARY, RetryRule, RetryRules
 
 EARLIER = NOW - timedelta(hours=1)
 LATER = NOW + timedelta(seconds=30)
@@ -21,10 +21,8 @@ def after(entry: Entry, outcome: Outcome, rule: RetryRule = ORDINARY) -> Transit
     return settled(entry, outcome, rule, NOW, random.Random(1))
 
 
-def failing(retry_count: int) -> Entry:
-    return an_entry(
-        retry_count=retry_count, last_error_type="PlexNotFound", last_error="Gone.", first_failed_at=EARLIER
-    )
+def failing(retry_count: int, error_type: str = "PlexNotFound") -> Entry:
+    return an_entry(retry_count=retry_count, last_error_type=error_type, last_error="Gone.", first_failed_at=EARLIER)
 
 
 @pytest.mark.parametrize("is_written", [True, False])
@@ -44,7 +42,7 @@ def test_a_first_failure_is_dated() -> None:
 
 
 def test_retry_costs_an_attempt_and_waits() -> None:
-    retried = after(failing(2), Retry("WriteNotTaken", "Not taken."))
+    retried = after(failing(2, "WriteNotTaken"), Retry("WriteNotTaken", "Not taken."))
     assert (retried.state, retried.retry_count, retried.first_failed_at) == (State.PENDING, 3, EARLIER)
     assert (retried.last_error_type, retried.last_error) == ("WriteNotTaken", "Not taken.")
     assert retried.due_at is not None
@@ -83,6 +81,18 @@ def test_an_entry_that_kills_the_process_each_time_is_dead_in_the_end(error_type
         entry, leases = dataclasses.replace(entry, retry_count=transition.retry_count), leases + 1
     assert leases == rule.limit
     assert (transition.due_at, transition.last_error_type) == (None, LEASE_EXPIRED)
+
+
+def test_looking_for_a_file_uses_up_no_other_tries() -> None:
+    assert after(failing(11), Retry("WriteNotTaken", "m")).retry_count == 1
+    assert after(failing(4, "WriteNotTaken"), Retry("PlexNotFound", "m"), NOT_FOUND).retry_count == 5
+
+
+def test_an_expired_lease_after_a_server_failed_counts_by_the_larger_limit() -> None:
+    rules = RetryRules()
+    held = failing(rules.ordinary.limit, "ServerUnreachable")
+    assert expired(held, NOW, rules).state is State.PENDING
+    assert expired(dataclasses.replace(held, retry_count=rules.not_found.limit), NOW, rules).state is State.DEAD
 
 
 OUTCOMES = st.sampled_from([Synced(is_written=True), Hold("E", "m", LATER), Retry("E", "m"), Dead("E", "m")])

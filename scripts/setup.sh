@@ -20,6 +20,7 @@ fi
 
 [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null || { rm -rf .venv; "$python" -m venv .venv; }
 [ -x .venv/bin/pip ] || .venv/bin/python -m ensurepip -q
+printf 'setup: installing into .venv, which takes a minute or two …\n'
 pip=".venv/bin/python -m pip --disable-pip-version-check"
 $pip install -q --require-hashes -r requirements/build.txt
 $pip install -q --require-hashes -r requirements/dev.txt

@@ -61,7 +61,7 @@ class Shop:
 
     def read(self, *arguments: str, **settings: str) -> Any:
         """Run a command with `--json` and return what it printed."""
-        return json.loads(self.run(*arguments, "--json", **settings))
+        return json.loads(self.run(*arguments, "--json", code=0, **settings))
 
     @property
     def database(self) -> Path:

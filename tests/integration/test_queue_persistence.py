@@ -6,7 +6,6 @@ hold it. The last part is the queue of Stash2Plex, whose waiting jobs are taken 
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,19 +17,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import a_link
-from ledgers import LEASE, get_entry, lease, mark, scenes_of
+from ledgers import LEASE, lease, mark
 from peers import Peer, a_job
+from restarts import DOWN, Queue, due, opened
 from stashplex.base.clock import SystemClock
-from stashplex.base.errors import MatchAmbiguous, PlexNotFound, PlexTemporaryError, Server, ServerUnreachable
+from stashplex.base.errors import MatchAmbiguous, PlexNotFound, PlexTemporaryError, ServerUnreachable
 from stashplex.domain.entry import Entry, Priority, State, settled
-from stashplex.domain.outcome import Synced, outcome_of
+from stashplex.domain.outcome import outcome_of
 from stashplex.domain.retry import NOT_FOUND, ORDINARY, RetryRule, RetryRules, rule_for
 from stashplex.domain.scene import SceneId
 from stashplex.engine.takeover import decide
 from stashplex.store import stash2plex
-from stashplex.store.database import Database
 from stashplex.store.journal import Journal
-from stashplex.store.ledger import Ledger, Settlement
+from stashplex.store.ledger import Settlement
 
 START = datetime(2025, 3, 30, 0, 59, 59, 123456, tzinfo=UTC)
 """A microsecond is told apart, and an hour later Central Europe changes its clocks."""
@@ -38,50 +37,6 @@ START = datetime(2025, 3, 30, 0, 59, 59, 123456, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 ORDINARY_ERROR = PlexTemporaryError("Plex refused it (409).", hint="Look.")
 NOT_THERE = PlexNotFound("Plex has no such file.", paths=("/data/a.mp4",))
-DOWN = ServerUnreachable(Server.PLEX, "Plex does not answer.")
-
-
-class Queue:
-    """One instance of the program on one file, at the time that the clock shows."""
-
-    def __init__(self, path: Path) -> None:
-        self.database = Database.open(path)
-        self.ledger = Ledger(self.database)
-        self.plex_id = self.ledger.plex_id("machine", "http://plex.test")
-        self.chance = random.Random(5)
-
-    @property
-    def now(self) -> datetime:
-        return SystemClock().now()
-
-    def mark(self, *scenes: int) -> None:
-        mark(self.ledger, self.plex_id, *scenes, now=self.now)
-
-    def ready(self) -> list[int]:
-        """Return which scenes would be handed out now, in order, and hand them back."""
-        leased = lease(self.ledger, self.plex_id, "look", now=self.now)
-        self.ledger.release("look", self.now)
-        return scenes_of(leased)
-
-    def entry(self, scene: int = 42) -> Entry:
-        return get_entry(self.ledger, self.plex_id, scene)
-
-    def fail(self, error: Exception, scene: int = 42) -> Entry:
-        """Let a pass over a scene end with an error; return the entry then."""
-        return self._settle(scene, error)
-
-    def succeed(self, scene: int = 42) -> Entry:
-        return self._settle(scene, None)
-
-    def _settle(self, scene: int, error: Exception | None) -> Entry:
-        (leased,) = lease(self.ledger, self.plex_id, now=self.now, limit=1)
-        assert leased.entry.scene_id == scene
-        outcome = Synced(is_written=True) if error is None else outcome_of(error, self.now)
-        rule = rule_for(None if isinstance(outcome, Synced) else outcome.error_type)
-        transition = settled(leased.entry, outcome, rule, self.now, self.chance)
-        done = Settlement(leased.entry.id, leased.entry.generation, transition, (a_link(),))
-        assert self.ledger.settle("t", [done], self.now) == 1
-        return self.entry(scene)
 
 
 @pytest.fixture
@@ -106,20 +61,6 @@ def queue(path: Path, clock: FrozenDateTimeFactory) -> Iterator[Queue]:
     with opened(path) as found:
         found.mark(42)
         yield found
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Queue]:
-    found = Queue(path)
-    try:
-        yield found
-    finally:
-        found.database.close()
-
-
-def due(entry: Entry) -> datetime:
-    assert entry.due_at is not None
-    return entry.due_at
 
 
 # retry metadata
@@ -344,8 +285,9 @@ def test_waiting_for_a_file_does_not_use_up_the_tries_of_its_first_edit(
 def rescued(queue: Queue, kills: int, rules: RetryRules) -> bool:
     """Take over the lease of a process that was killed so many leases ago."""
     now = queue.now + kills * LEASE
-    terms = {"owner": "me", "token": f"killed {kills}", "now": now, "until": now + LEASE}
-    return queue.ledger.rescue(queue.plex_id, **terms, rules=rules) is not None
+    token = f"killed {kills}"
+    leased = queue.ledger.rescue(queue.plex_id, owner="me", token=token, now=now, until=now + LEASE, rules=rules)
+    return leased is not None
 
 
 # delays

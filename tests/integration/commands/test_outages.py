@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -36,7 +37,7 @@ def come_back(shop: Shop, at: datetime, key: str = PLEX) -> None:
     assert after.is_closed
 
 
-def figures(shop: Shop, *arguments: str) -> dict[str, float]:
+def figures(shop: Shop, *arguments: str) -> dict[str, Any]:
     (plex,) = [one for one in shop.read("outages", *arguments)["servers"] if one["server"] == "plex"]
     assert isinstance(plex, dict)
     return plex

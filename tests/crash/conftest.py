@@ -1,12 +1,42 @@
 """How many kills, and where they are spread: one test per run of five kills, so that workers share them."""
 
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from crash.drama import KILLS
+from crash.program import Forked, Program, Spawned
+from crash.scenery import Scenery
 
 DEFAULT = 200
+
+
+class Launch(Protocol):
+    """Starts a command; it is killed in the end if it still runs."""
+
+    def __call__(
+        self, scenery: Scenery, *arguments: str, kind: type[Forked | Spawned] = Forked, **changes: str
+    ) -> Program:
+        """Start it: `serve` when nothing else is said, with changed settings."""
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launch]:
+    """A way to start programs."""
+    programs: list[Program] = []
+
+    def start(scenery: Scenery, *arguments: str, kind: type[Forked | Spawned] = Forked, **changes: str) -> Program:
+        arguments = arguments or ("serve",)
+        program = kind(tmp_path, f"{len(programs)}-{arguments[0]}", scenery.environment(**changes), arguments)
+        programs.append(program)
+        return program
+
+    yield start
+    for program in programs:
+        program.kill()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from stashplex.base.errors import StoreError
+from stashplex.store import folder
 from stashplex.store.failure import translated, translated_files
 from stashplex.store.header import APPLICATION_ID, RESTORE, check_length, is_fresh, wal_of
 from stashplex.store.migration import migrate
@@ -60,7 +61,7 @@ class Database:
         """
         path = path.absolute()
         with translated_files(path):
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.make(path.parent)
             is_fresh(path)  # refuses before anything is laid beside a file that is not ours
             lock = FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=0o600)
             with lock.acquire(poll_interval=_POLL_S), translated(path):
@@ -108,9 +109,18 @@ def _prepare(path: Path) -> bool:
 
 
 def _create(path: Path) -> None:
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=BUSY_TIMEOUT_S)) as connection:
+    """Lay out a file without tables beside its place, then put it there whole: a power cut leaves all of it or none."""
+    unfinished = path.with_name(f".{path.name}.new")
+    for part in ("", "-journal", "-wal", "-shm"):
+        unfinished.with_name(unfinished.name + part).unlink(missing_ok=True)
+    os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with closing(sqlite3.connect(unfinished, isolation_level=None, timeout=BUSY_TIMEOUT_S)) as connection:
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")  # before the log: the header is read bare
+        connection.execute("PRAGMA journal_mode = WAL")
+    if wal_of(path).exists():  # of a file that was moved away: SQLite would take it for the log of the new one
+        wal_of(path).replace(wal_of(path).with_suffix(f"{wal_of(path).suffix}.orphan"))
+    unfinished.replace(path)
+    folder.sync(path.parent)
 
 
 def _inspect(path: Path) -> str | None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from stashplex.store import folder
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SUFFIX = ".json"
 _ASIDE = "aside"
@@ -22,7 +24,7 @@ def append(directory: Path, event: bytes, *, now: datetime) -> Path:
 
     Raises: OSError when it cannot be written; then no file with a final name is left.
     """
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.make(directory)
     micros = (now - _EPOCH) // timedelta(microseconds=1)
     final = directory / f"{micros:016d}-{secrets.token_hex(8)}{_SUFFIX}"
     temporary = final.with_name(f".{final.name}")
@@ -35,7 +37,7 @@ def append(directory: Path, event: bytes, *, now: datetime) -> Path:
         temporary.replace(final)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync(directory)
+    folder.sync(directory)
     return final
 
 
@@ -57,17 +59,9 @@ def discard(path: Path) -> None:
 
 def set_aside(path: Path, reason: str) -> Path:
     """Move a file that cannot be understood to `aside/`, with the reason beside it; return where it is now."""
-    folder = path.parent / _ASIDE
-    folder.mkdir(exist_ok=True, mode=0o700)
-    folder.joinpath(f"{path.name}.reason").write_text(f"{reason}\n", encoding="utf-8")
-    return path.replace(folder / path.name)
-
-
-def _sync(directory: Path) -> None:
-    """Make a rename durable, where a directory can be opened (not on Windows)."""
-    if os.name == "posix":
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    aside = path.parent / _ASIDE
+    folder.make(aside)
+    descriptor = os.open(aside / f"{path.name}.reason", os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(f"{reason}\n")
+    return path.replace(aside / path.name)

@@ -1,6 +1,6 @@
 """A disk that loses power: what was synced is there, what was not may be there, or a part of it, in any order.
 
-Fed with the operations of a run, it lays out what a restart may find. Folders have to be synced as well: a name that was
+Fed with the operations of a run, it lays out what a restart may find. Folders have to be synced, too: a name that was
 not may be missing. Not modelled: a disk that says "synced" and has not, and bytes that rot.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vfs import Kind, Operation
+from crash.power.vfs import Kind, Operation
 
 
 @dataclass(slots=True)
@@ -21,20 +21,20 @@ class _File:
 
 
 @dataclass(slots=True)
-class _Name:
-    """What a name stands for: safe, and what it was changed to since. None is nothing, an empty dict a folder."""
-
-    safe: "_File | _Folder | None" = None
-    pending: "list[_File | _Folder | None]" = field(default_factory=list)
-
-    @property
-    def now(self) -> "_File | _Folder | None":
-        return self.pending[-1] if self.pending else self.safe
+class _Folder:
+    """A folder: that it exists."""
 
 
 @dataclass(slots=True)
-class _Folder:
-    """A folder: that it exists."""
+class _Name:
+    """What a name stands for: safe, and what it was changed to since. None is nothing."""
+
+    safe: _File | _Folder | None = None
+    pending: list[_File | _Folder | None] = field(default_factory=list)
+
+    @property
+    def now(self) -> _File | _Folder | None:
+        return self.pending[-1] if self.pending else self.safe
 
 
 class Disk:

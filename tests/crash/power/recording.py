@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from disk import Disk
-from files import noted
+from crash.power.disk import Disk
+from crash.power.files import noted
+from crash.power.vfs import OK, Kind, Operation, tapped
+from crash.power.workload import FIRST_EVENT, Dump, Life, dump
 from stashplex.base.errors import StoreError
 from stashplex.store import database, spool
 from stashplex.store.database import Database
-from vfs import OK, Kind, Operation, tapped
-from workload import FIRST_EVENT, Dump, Life, dump
 
 STEPS = 30
+CUTS_PER_LIFE = 20
 _CHANGES = frozenset(Kind) - {Kind.READ}
 
 
@@ -120,20 +121,18 @@ def judge(recording: Recording, cut: int, image: Path) -> str:
         return f"not opened: {error}"
     try:
         found = dump(store)
-        known = {int(row[2]) for row in found if row[0] == "entry" and isinstance(row[2], int)}
+        known = {row[3] for row in found if row[0] == "entry"}
     finally:
         store.close()
     if found not in recording.dumps[max(last, 0) : last + 2]:
         return f"not as it was after step {last}, nor after the next one"
-    waiting = {_scene_of(path) for path in spool.iter_ready(life.spool)}
+    try:
+        waiting = {int(json.loads(path.read_bytes())["id"]) for path in spool.iter_ready(life.spool)}
+    except ValueError as error:
+        return f"an event with its final name is not whole: {error}"
     acknowledged = recording.events[last] if last >= 0 else 0
     if lost := set(range(FIRST_EVENT, FIRST_EVENT + acknowledged)) - known - waiting:
         return f"events lost: {sorted(lost)}"
     with closing(sqlite3.connect(life.path)) as connection:
         (finding,) = connection.execute("PRAGMA integrity_check").fetchone()
     return "" if finding == "ok" else f"not sound: {finding}"
-
-
-def _scene_of(path: Path) -> int:
-    """Return the scene of an event; a file with its final name is whole, or this fails."""
-    return int(json.loads(path.read_bytes())["id"])

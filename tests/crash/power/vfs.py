@@ -120,6 +120,10 @@ class _TappedVfs:
         _UNREGISTER(ctypes.byref(self._vfs))
         _REGISTER(ctypes.byref(self._original), 1)
 
+    def open_files(self) -> list[str]:
+        """Return what is open and should not be."""
+        return [path.name for path, _ in self._files.values()]
+
     def _open(self, _vfs: int, name: int | None, file: int, flags: int, out_flags: int | None) -> int:
         path = Path(os.fsdecode(ctypes.string_at(name))) if name else None
         is_journal = bool(flags & _JOURNALS)
@@ -178,12 +182,18 @@ class _TappedVfs:
         return code
 
 
+_kept: list[_TappedVfs] = []
+"""A connection that is still open at the end, after a failed test, must not call what is gone."""
+
+
 @contextmanager
 def tapped(tap: Tap) -> Iterator[None]:
     """Tell the tap of whatever SQLite does in this process. Every connection must be closed before the end."""
     vfs = _TappedVfs(tap)
     vfs.register()
+    _kept.append(vfs)
     try:
         yield
     finally:
         vfs.unregister()
+    assert vfs.open_files() == []

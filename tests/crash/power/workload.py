@@ -1,12 +1,12 @@
 """A drawn life of a store: marks, leases, settlements, events, breakers, restarts; and what it was after each step.
 
-Each step is at most one transaction, acknowledged when it returns. `dump` is the whole ledger as a value: a restart must
-find that of the last acknowledged step, or of the step that was under way.
+Each step is at most one transaction, acknowledged when it returns. `dump` is the whole ledger as a value: a restart
+must find that of the last acknowledged step, or of the step that was under way.
 """
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -87,9 +87,9 @@ class Life:
             yield self._chance.choice(moves)
 
     def close(self) -> None:
-        if self.database is not None:
-            self.database.close()
-            self.database = None
+        database, self.database = self.database, None
+        if database is not None:
+            database.close()
 
     @property
     def _store(self) -> Database:
@@ -142,7 +142,11 @@ class Life:
 
     def _append(self) -> None:
         scene = FIRST_EVENT + len(self.events)
-        spool.append(self.spool, b'{"type": "Scene.Update.Post", "id": %d}' % scene, now=NOW)
+        spool.append(
+            self.spool,
+            b'{"type": "Scene.Update.Post", "id": %d}' % scene,
+            now=NOW + timedelta(seconds=len(self.events)),
+        )
         self.events.append(scene)
 
     def _fold(self) -> None:

@@ -66,6 +66,28 @@ def test_a_file_left_empty_by_a_start_that_was_cut_short_is_a_new_one(path: Path
     database.close()
 
 
+def test_what_a_start_that_was_cut_short_left_behind_is_cleared_away(path: Path) -> None:
+    path.parent.mkdir()
+    for part in ("", "-journal", "-wal"):
+        path.with_name(f".{path.name}.new{part}").write_bytes(b"half")
+    Database.open(path).close()
+    assert sorted(file.name for file in path.parent.iterdir()) == [path.name, path.name + ".lock"]
+
+
+def test_the_log_of_a_file_that_was_moved_away_is_kept_and_not_taken_for_that_of_a_new_one(
+    database: Database, path: Path, plex_id: PlexId
+) -> None:
+    log = path.with_name(path.name + "-wal")
+    content = log.read_bytes()
+    database.close()
+    path.unlink()
+    log.write_bytes(content)
+    again = Database.open(path)
+    assert _plexes(again) == 0
+    again.close()
+    assert path.with_name(path.name + "-wal.orphan").read_bytes() == content
+
+
 @pytest.mark.parametrize("name", ["a b?c#d%41.db", "Zoë 日本語.db", "-wal"])
 def test_any_file_name_will_do(tmp_path: Path, name: str) -> None:
     for _ in range(2):

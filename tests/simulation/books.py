@@ -17,7 +17,7 @@ from simulation.virtual import VirtualClock
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SERVER_ERRORS = frozenset({"ServerUnreachable", "ServerHeld", "ServerBusy", "ServerRefused"})
-LIMITS = {"PlexNotFound": 12}
+LIMITS = {"PlexNotFound": 12} | dict.fromkeys(SERVER_ERRORS, 12)  # what a held one had counted is not known
 ORDINARY_LIMIT = 5
 SECRETS = ("plex-token", "stash-key")
 _ROWS = (
@@ -98,6 +98,10 @@ class Books:
         if row is None or row.token is None or row.due_at is None or row.due_at <= self.now_micros:
             return None
         return self.leases.get((scene, row.token))
+
+    def lease(self, row: Row) -> Lease | None:
+        """Return the lease that a row has, run out or not."""
+        return None if row.token is None else self.leases.get((row.scene, row.token))
 
     def look(self, life: Life) -> None:
         """Compare all rows with how they were before the commit that this process has just made."""

@@ -8,10 +8,13 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -91,7 +94,7 @@ class Run:
         net = Network(self.weather, servers, people.wire, self.account, net_dice, nursery)
         stand = Stand(self.weather, self.data_dir, self.clock, self.account, people.books, net, self.seed)
         if self.weather.poison is not None:
-            stand.poison = f"film-{self.weather.poison:03d}"
+            net.poison = f"film-{self.weather.poison:03d}"
         people.mark_everything()
         for seat in range(self.weather.workers):
             nursery.start_soon(Seat(stand, seat).run)
@@ -101,26 +104,32 @@ class Run:
     async def _live(self, people: People, stand: Stand) -> None:
         """Let people act, clocks jump and processes be shot, in the order of time."""
         weather = self.weather
-        plan: list[tuple[float, int]] = [(self.dice.uniform(0, weather.length_s), 0) for _ in range(weather.actions)]
-        plan += [(at_s, 1) for at_s in weather.shots]
-        plan += [(at_s, 2 + number) for number, (at_s, _) in enumerate(weather.jumps)]
-        for at_s, what in sorted(plan):
+        plan: list[tuple[float, Callable[[], Any]]] = []
+        plan += [(self.dice.uniform(0, weather.length_s), people.act) for _ in range(weather.actions)]
+        plan += [(at_s, stand.shoot) for at_s in weather.shots]
+        plan += [(at_s, stand.stop) for at_s in weather.stops]
+        plan += [(at_s, partial(stand.pause, lasts_s)) for at_s, lasts_s in weather.pauses]
+        plan += [(at_s, partial(self._jump, stand, by)) for at_s, by in weather.jumps]
+        for at_s, happens in sorted(plan, key=lambda one: one[0]):
             await trio.sleep_until(at_s)
-            if what == 0:
-                await people.act()
-            elif what == 1:
-                stand.shoot()
-            else:
-                by = weather.jumps[what - 2][1]
-                self.account.note(f"the wall clock jumps by {by}")
-                self.account.reach("a clock jump during a lease" if stand.is_leasing else "a clock jump")
-                self.clock.jump(by)
+            result = happens()
+            if result is not None:
+                await result
             people.check_spool()
         await trio.sleep_until(max([weather.length_s, *(spell.ends_s for spell in weather.spells)]))
+
+    def _jump(self, stand: Stand, by: timedelta) -> None:
+        self.account.note(f"the wall clock jumps by {by}")
+        self.account.reach("a clock jump during a lease" if stand.is_leasing else "a clock jump")
+        self.clock.jump(by)
 
     async def _calm(self, scenery: Scenery, people: People, stand: Stand, net: Network) -> None:
         """End all faults, bring back what was lost, and wait until Plex is as it should be."""
         self.account.note("calm")
+        marks = sum(1 for number in people.marks if number == self.weather.poison)
+        if net.poisoned > 7 * (marks + 1):
+            self.account.violate("I11", f"a poison entry killed {net.poisoned} processes, marked {marks} times")
+        net.poison = None
         net.is_fair = stand.is_fair = people.wire.is_fair = True
         for path, size, duration_ms in people.lost:
             number = int(path.rpartition("film-")[2][:3])

@@ -33,6 +33,8 @@ class Life:
     roll: "Callable[[Life, str], bool]"
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     is_dead: bool = False
+    is_stopped: bool = False
+    paused_until_s: float = 0.0
     reads: int = 0
     commits: int = 0
     sent: int = 0
@@ -59,6 +61,11 @@ class Life:
         if self.roll(self, where):
             self.kill()
             self.door()
+
+    async def thaw(self) -> None:
+        """Wait while this process is stopped in its tracks."""
+        while not self.is_dead and trio.current_time() < self.paused_until_s:
+            await trio.sleep_until(self.paused_until_s)
 
     def kill(self) -> None:
         """End this process."""

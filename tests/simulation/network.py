@@ -16,7 +16,7 @@ from asgi import AsgiTransport
 from simulation.account import Account
 from simulation.life import Life
 from simulation.weather import NOT_UNDERSTOOD, OF_EDITS_ALONE, OF_PLEX_ALONE, Spell, Trouble, Weather
-from simulation.wire import Wire
+from simulation.wire import Exchange, Wire
 from stashplex.base.errors import Server
 from stashplex.base.transport import Fault, Request, Response, Transport, TransportFailed
 
@@ -61,6 +61,8 @@ class Network:
     dice: random.Random
     nursery: trio.Nursery
     is_fair: bool = False
+    poison: str | None = None
+    poisoned: int = 0
     queue: dict[Server, trio.Lock] = field(default_factory=lambda: {server: trio.Lock() for server in Server})
 
     def line(self, life: Life, server: Server) -> Transport:
@@ -99,6 +101,8 @@ class Line(Transport):
         self.life.crash_point("before a request")
         net = self.net
         exchange = net.wire.sent(self.life, self.server, request)
+        if exchange.is_write and net.poison is not None and net.wire.concerns(exchange, net.poison):
+            self.account_poison(exchange)
         trouble = net.trouble(self.server, request)
         if trouble is not None:
             net.wire.struck(exchange, trouble)
@@ -115,7 +119,17 @@ class Line(Transport):
         finally:
             net.wire.ended(exchange, outcome)
         self.life.crash_point("after an answer")
+        await self.life.thaw()
         return response
+
+    def account_poison(self, exchange: Exchange) -> None:
+        """Die of what no process survives. Raises: ProcessDied."""
+        self.net.account.note(f"{self.life.name} dies of {self.net.poison}")
+        self.net.account.reach("killed by a poison entry")
+        self.net.poisoned += 1
+        self.net.wire.ended(exchange, "died")
+        self.life.kill()
+        self.life.door()
 
     async def _outcome(self, request: Request, trouble: Trouble | None) -> Response:
         match trouble:

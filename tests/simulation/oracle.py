@@ -38,7 +38,8 @@ class Oracle:
                     yield f"scene {scene.id} is not in step: {row}"
                 yield from (f"scene {scene.id}: {fault}" for fault in self._faults_of(scene, items[0]))
             elif len(items) > 1 or not scene.files:
-                if not row.is_in_step and row.state != "dead" or row.error_type not in DEAD_FOR_A_REASON:
+                is_dead = row.state == "dead" and row.error_type in DEAD_FOR_A_REASON
+                if not row.is_in_step and not is_dead:
                     yield f"scene {scene.id} needs a person, but is {row}"
             elif row.error_type != "PlexNotFound":
                 yield f"scene {scene.id} has no item, but is {row}"

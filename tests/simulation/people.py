@@ -42,6 +42,7 @@ class People:
     needs_sweep: bool = False
     events: int = 0
     spooled: dict[str, tuple[int, int]] = field(default_factory=dict)
+    marks: list[int] = field(default_factory=list)
     numbered: set[tuple[int, str]] = field(default_factory=set)
     lost: list[tuple[str, int, int]] = field(default_factory=list)
 
@@ -188,6 +189,7 @@ class People:
     def rebuild(self) -> None:
         """Let Plex forget its library and scan it anew: other rating keys, no edits."""
         self.scenery.plex.rebuild(self.scenery.section)
+        self.memory.destroyed = dict.fromkeys(self.memory.destroyed)
         self.needs_sweep = True
         self.account.reach("rating keys changed")
 
@@ -208,7 +210,8 @@ class People:
         last = plex.world._last_key
         for item in old:
             retire(plex.world, item)
-            self.wire.person_at.pop(str(item.key), None)
+            self.wire.renumbered_at[str(item.key)] = self.account.lines + 1
+        self.memory.destroyed = dict.fromkeys(self.memory.destroyed)
         self.memory.touches = [touch for touch in self.memory.touches if int(touch.key) not in keys]
         for key, file in zip(keys, files, strict=True):
             plex.world._last_key = key - 1
@@ -259,6 +262,7 @@ class People:
     def mark(self, number: int) -> None:
         """Leave an event in the spool."""
         self.events += 1
+        self.marks.append(number)
         folder = self.data_dir / SPOOL
         folder.mkdir(exist_ok=True)
         micros = (self.clock.now() - EPOCH) // timedelta(microseconds=1)

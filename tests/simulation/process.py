@@ -42,7 +42,6 @@ class Stand:
     net: Network
     seed: int
     is_fair: bool = False
-    poison: str | None = None
     lives: list[Life] = field(default_factory=list)
     born: int = 0
     crashes: int = 0
@@ -69,6 +68,28 @@ class Stand:
             self.account.reach("killed at a random time")
             self._note_death(life)
             life.kill()
+
+    def stop(self) -> None:
+        """Ask one process to end, as SIGTERM does."""
+        if self.lives:
+            life = self._dice.choice(self.lives)
+            self.account.note(f"{life.name} is asked to end")
+            self.account.reach("stopped while it held leases" if self._leases_of(life) else "stopped")
+            life.is_stopped = True
+            life.scope.cancel()
+
+    def pause(self, lasts_s: float) -> None:
+        """Stop one process in its tracks for a while: its requests are answered, and it does not hear."""
+        if self.lives:
+            life = self._dice.choice(self.lives)
+            self.account.note(f"{life.name} is paused for {lasts_s} s")
+            self.account.reach("paused while it held leases" if self._leases_of(life) else "paused")
+            life.paused_until_s = trio.current_time() + lasts_s
+
+    def _leases_of(self, life: Life) -> list[int]:
+        return [
+            row.scene for row in self.books.rows.values() if (lease := self.books.lease(row)) and lease.life is life
+        ]
 
     def _note_death(self, life: Life) -> None:
         if any(one.is_write and one.life is life for one in self.net.wire.under_way):
@@ -124,6 +145,8 @@ class Seat:
             except* ProcessDied:
                 pass
             stand.lives.remove(life)
+            if life.is_stopped and not life.is_dead and (kept := stand._leases_of(life)):
+                stand.account.violate("I1", f"{life.name} ended and did not hand back scenes {kept}")
             stand.account.note(f"{life.name} is gone")
             await trio.sleep(dice.choice((0.1, 2.0, 60.0)))
 

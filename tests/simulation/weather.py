@@ -72,7 +72,7 @@ class Spell:
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """Everything that a seed decides beforehand. Units: seconds; chances are per request, commit or step.
+    """Everything that a seed decides beforehand. Units: seconds; `pauses` are when and how long; chances are per request, commit or step.
 
     Shape: `look_s` is how often parts of the service look that look every second or so in production; a run is
     mostly such looks.
@@ -93,6 +93,8 @@ class Weather:
     crashes: int
     look_s: float
     shots: tuple[float, ...]
+    stops: tuple[float, ...]
+    pauses: tuple[tuple[float, float], ...]
     jumps: tuple[tuple[float, timedelta], ...]
     tags_join: bool
     missing_fails_batch: bool
@@ -123,13 +125,20 @@ def draw(seed: int) -> Weather:
         crashes=dice.choice((1, 4, 12)),
         look_s=dice.choice((1.0, 10.0, 20.0)) if length_s < HOUR_S else 20.0,
         shots=tuple(sorted(dice.uniform(0, length_s) for _ in range(dice.choice((0, 0, 1, 3))))),
+        stops=tuple(sorted(dice.uniform(0, length_s) for _ in range(dice.choice((0, 0, 0, 1, 4))))),
+        pauses=tuple(sorted(_pause(dice, length_s) for _ in range(dice.choice((0, 0, 0, 1, 3))))),
         jumps=_jumps(dice, length_s),
         tags_join=dice.random() < 0.4,
         missing_fails_batch=dice.random() < 0.2,
         noop_touches=dice.random() < 0.2,
         has_posters=dice.random() < 0.6,
-        poison=dice.randint(1, scenes) if dice.random() < 0.06 else None,
+        poison=dice.randint(1, scenes) if dice.random() < 0.1 else None,
     )
+
+
+def _pause(dice: random.Random, length_s: float) -> tuple[float, float]:
+    """Return when a process is stopped in its tracks, and for how long; half of them while the first entries are written."""
+    return dice.uniform(0, dice.choice((30.0, length_s))), dice.choice((20.0, 200.0, 700.0, 1_500.0))
 
 
 def _start(dice: random.Random) -> datetime:

@@ -15,6 +15,7 @@ import trio
 from simulation.account import Account
 from simulation.books import Books
 from simulation.life import Life
+from simulation.memory import LISTS, TEXTS
 from simulation.scenery import FOREIGN, Scenery
 from simulation.weather import NOT_UNDERSTOOD, Trouble
 from stashplex.base.errors import Server
@@ -23,9 +24,7 @@ from stashplex.sim.plex.item import Item
 
 REMEMBERED_S = 1.0
 """A process may believe a breaker that it has not read for so long."""
-OURS = frozenset(
-    "title titleSort summary studio originallyAvailableAt userRating genre director actor collection thumb".split()
-)
+OURS = frozenset((*TEXTS, *LISTS, "thumb"))
 _ITEMS = re.compile(r"/library/metadata/([0-9,]+)(/posters?)?$")
 _SECTION = re.compile(r"/library/sections/[0-9]+/all$")
 _NUMBER = re.compile(r"film-([0-9]+)")
@@ -57,6 +56,7 @@ class Wire:
     seen_titles: dict[tuple[str, int], tuple[int, str]] = field(default_factory=dict)
     read_at: dict[tuple[str, str], int] = field(default_factory=dict)
     person_at: dict[str, int] = field(default_factory=dict)
+    renumbered_at: dict[str, int] = field(default_factory=dict)
     raced: set[tuple[str, str]] = field(default_factory=set)
     under_way: list[Exchange] = field(default_factory=list)
     struck_items: Counter[str] = field(default_factory=Counter)
@@ -109,7 +109,7 @@ class Wire:
         """Learn what a process knows from now on."""
         name = exchange.life.name
         if response.status in {401, 403}:
-            self.refused.setdefault((name, exchange.server), trio.current_time())
+            self.refused.setdefault((name, exchange.server), max(trio.current_time(), exchange.life.paused_until_s))
         is_bad = exchange.trouble in NOT_UNDERSTOOD or response.status >= 400 and response.status not in {404, 422}
         self.books.failures[exchange.server.value] += is_bad
         if not is_bad:
@@ -134,6 +134,11 @@ class Wire:
         """Note that a request is over for its sender."""
         self.under_way.remove(exchange)
         self.account.note(f"{exchange.life.name} <- {exchange.server} {outcome} ({exchange.text[:40]})")
+
+    def concerns(self, exchange: Exchange, name: str) -> bool:
+        """Tell whether a write goes to an item with a file of this name."""
+        items = [item for key in exchange.keys if (item := self._item(key))]
+        return any(name in file.path for item in items for file in item.files)
 
     def _item(self, key: str) -> Item | None:
         return self.scenery.plex.world.items.get(int(key))
@@ -165,16 +170,18 @@ class Wire:
             return
         key = exchange.keys[0]
         item = self._item(key)
-        twin = [one for one in self.under_way if one.is_write and key in one.keys and not one.life.is_dead]
-        if twin:
-            account.violate(
-                "I2", f"item {key}: {exchange.text} while {twin[0].text} of {twin[0].life.name} is under way"
-            )
+        scenes = set() if item is None else set().union(*(self.owners[number] for number in numbers_of(item)))
+        holders = {lease.life for scene in scenes if (lease := self.books.holder(scene))} | {life}
+        for twin in self.under_way:
+            if twin.is_write and key in twin.keys and twin.life in holders:
+                account.violate("I2", f"item {key}: {exchange.text} while {twin.life.name} has {twin.text} under way")
         self._check_fields(exchange)
         if item is None:
             account.reach("a write to an item that is gone")
             return
-        scenes = set().union(*(self.owners[number] for number in numbers_of(item)))
+        if self.renumbered_at.get(key, 0) > self.read_at.get((life.name, key), 0):
+            account.reach("the library was renumbered between our read and our write")
+            return
         held = {scene for scene in scenes if (lease := self.books.holder(scene)) and lease.life is life}
         if not held:
             account.violate("I1", f"{life.name} writes to item {key} of scenes {scenes} without a valid lease")

@@ -123,7 +123,7 @@ async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps, *, accep
     if scope.is_all and tally.is_nothing_found:
         _note_nothing_found(app, target)
     if wait_s:
-        run_report = await scheduler.run_until_idle(wait_s)
+        run_report = await scheduler.run_until_idle(wait_s, lambda: not _count_waiting(app, target, marked))
     if scope.is_all:
         await app.upkeep().run_once()
     waiting = _count_waiting(app, target, marked)

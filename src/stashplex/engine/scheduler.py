@@ -44,6 +44,13 @@ SHORT_SLEEP_S = 5.0
 LONGEST_WAIT_S = 600.0
 """The longest wait for a retry; what is due later than that was moved by a clock."""
 
+ROUND_S = 1.0
+"""The shortest wait between two rounds: what comes due meanwhile is looked at together, since each round asks Plex for
+its libraries. Hundreds of missing files with jitter would otherwise be as many rounds."""
+
+COMPANY_LOOK_S = 2.0
+"""Between two looks whether another process has finished what it leased."""
+
 CLOCK_SLACK_S = 60.0
 """The wall clock may be adjusted by so much between two looks without anybody having set it."""
 
@@ -97,14 +104,16 @@ class Scheduler:
         self._orphans_at_s = -ORPHAN_LOOK_S
         self.wakeup = Wakeup()
 
-    async def run_until_idle(self, wait_s: float) -> RunReport:
-        """Work until nothing is due, waiting at most `wait_s` seconds in all for what is due later."""
+    async def run_until_idle(self, wait_s: float, is_finished: Callable[[], bool] = lambda: False) -> RunReport:
+        """Work until nothing is due, waiting at most `wait_s` seconds in all for what is due later.
+
+        It also waits for what another process works on. `is_finished` tells that nothing is worth any wait.
+        """
         with self._owners.enrolled(self._clock.now()) as owner:
             while True:
                 due_at = await self._drain(owner)
-                error = self._report.server_error
-                pause_s = min(SHORT_SLEEP_S, wait_s) if isinstance(error, ServerHeld) else self._pause_s(due_at)
-                if pause_s is None or pause_s > wait_s or not wait_s or isinstance(error, ServerRefused):
+                pause_s = self._rest_s(due_at, wait_s)
+                if not pause_s or is_finished():
                     return self._report
                 wait_s -= pause_s
                 await anyio.sleep(pause_s)
@@ -122,8 +131,21 @@ class Scheduler:
                     return
                 if self._report.server_error is not None:
                     pause_s = SHORT_SLEEP_S if all(gate.breaker().is_closed for gate in self._gates) else None
-                await self.wakeup.wait(LONGEST_SLEEP_S if pause_s is None else min(pause_s, LONGEST_SLEEP_S))
+                pause_s = LONGEST_SLEEP_S if pause_s is None else pause_s and max(pause_s, ROUND_S)
+                await self.wakeup.wait(min(pause_s, LONGEST_SLEEP_S))
                 self._start_round()
+
+    def _rest_s(self, due_at: datetime | None, wait_s: float) -> float | None:
+        """Return how long to rest before the next round, None when waiting so long is of no use."""
+        error = self._report.server_error
+        pause_s = SHORT_SLEEP_S if isinstance(error, ServerHeld) else self._pause_s(due_at)
+        if not wait_s or pause_s is None or isinstance(error, ServerRefused):
+            return None
+        if isinstance(error, ServerHeld) or pause_s <= wait_s:
+            return min(max(pause_s, ROUND_S), wait_s)
+        is_in_company = error is None and self._ledger.counts(self._plex_id, now=self._clock.now()).leased > 0
+        self._owners.expire_orphans(self._clock.now())
+        return min(COMPANY_LOOK_S, wait_s) if is_in_company else None
 
     def _start_round(self) -> None:
         self._report = replace(self._report, server_error=None)

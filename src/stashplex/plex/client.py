@@ -7,7 +7,7 @@ Source: plex-wire.md.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -184,12 +184,26 @@ class PlexClient:
             response = await self._get(f"{path}?{_FULL}", start=start, size=len(keys))
             if response.status == 404:
                 return await self._halved(keys)
+            if response.status == 500:
+                await self._blame_items(keys)
             items, window = self._decoded(parse_items, self._served(response, path), path)
             promised = window.returned if window.total is None else window.total
             self._skips_unknown |= 0 < promised < len(keys)
             found |= items
             start = self._next(window, start, response, path)
         return {key: found[key] for key in keys if key in found}
+
+    async def _blame_items(self, keys: list[RatingKey]) -> NoReturn:
+        """Raise for a read that failed while the server is fine: one of these items is broken in Plex's database.
+
+        Raises: PlexTemporaryError, so that the caller asks for each alone; ServerError, if the server is not fine.
+        """
+        await self.identity()
+        named = ", ".join(keys[:5]) + (" …" if len(keys) > 5 else "")
+        raise PlexTemporaryError(
+            f"Plex fails on reading item {named} (500).",
+            hint="Look at Plex's log; refresh or re-add this item in Plex.",
+        )
 
     async def _halved(self, keys: list[RatingKey]) -> dict[RatingKey, Item]:
         if len(keys) == 1 or self._skips_unknown:
@@ -201,10 +215,13 @@ class PlexClient:
         """Return where the next page starts, or -1: by what was returned, never by what was asked for."""
         if window.offset is not None and window.offset != start:
             raise self._peer.not_understood(f"{path} from {start} on", response)
-        if window.total is None and window.offset is None:
+        total = window.total
+        if total is None and (told := response.headers.get("x-plex-container-total-size", "")).isdecimal():
+            total = int(told)
+        if total is None and window.offset is None:
             return -1  # not paged at all: everything is here
         end = start + window.returned
-        is_last = not window.returned or (window.total is not None and end >= window.total)
+        is_last = not window.returned or (total is not None and end >= total)
         return -1 if is_last else end
 
     async def _get(self, path_and_query: str, *, start: int | None = None, size: int = 0) -> Response:

@@ -74,7 +74,7 @@ class Finder:
             for scene in scenes
             if paths[scene.id] & by_path.keys()
             or any(
-                part.size == file.size
+                file.size and part.size == file.size
                 for key in names[scene.id]
                 for part in by_name.get(key, ())
                 for file in scene.files

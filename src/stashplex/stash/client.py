@@ -129,10 +129,13 @@ class StashClient:
         """Return a scene's cover, `NotModified` if it is still the one of `etag`, None if there is none for Plex.
 
         None stands for a scene without a cover (Stash sends a drawing), a scene that is gone, and image types that
-        Plex does not show.
+        Plex does not show. Raises: ProtocolError, if Stash fails on this cover (500) and is in service otherwise.
         """
         headers = {"Accept": "image/*"} | self._secret_headers | ({"If-None-Match": etag} if etag else {})
         response = await self._send(Request("GET", rebased(cover_url, self._peer.base_url), headers))
+        if response.status == 500:
+            await self.check()  # a damaged image must not hold every other scene for ever
+            raise self._peer.not_understood("the request for a cover", response)
         self._require_served(response)
         if response.status == 304 and etag:
             return NotModified()

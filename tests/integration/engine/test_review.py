@@ -1,18 +1,37 @@
 """Regressions: what an engineer with fresh eyes broke with servers written from the wire documents alone."""
 
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from typing_extensions import override
+
+from asgi import AsgiTransport
 from simulation.virtual import VirtualClock, run_virtually
+from stashplex.base.transport import Request, Response, Transport
 from stashplex.cli.sync import SyncReport
 from stashplex.domain.scene import SceneId
 from stashplex.sim.content.catalogue import Catalogue
 from worlds import World, a_world
 
 
-def a_virtual_world(data_dir: Path, films: int) -> tuple[World, VirtualClock]:
+class Between(Transport):
+    """Stands between us and a server, and gives another answer where it likes."""
+
+    def __init__(self, inner: Transport, answer: Callable[[Request, Response], Response]) -> None:
+        self._inner = inner
+        self._answer = answer
+
+    @override
+    async def send(self, request: Request) -> Response:
+        return self._answer(request, await self._inner.send(request))
+
+
+def a_virtual_world(data_dir: Path, films: int, *, posters: bool = False) -> tuple[World, VirtualClock]:
     clock = VirtualClock(datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
-    return a_world(data_dir, films, clock=clock, posters=False), clock
+    return a_world(data_dir, films, clock=clock, posters=posters), clock
 
 
 def synced(world: World, clock: VirtualClock, *scene_ids: int, wait_s: float = 0.0) -> SyncReport:
@@ -56,3 +75,32 @@ def test_a_run_waits_for_what_another_process_works_on(tmp_path: Path) -> None:
             before_s = clock.monotonic_s()
             assert synced(world, clock, 2, wait_s=30.0).waiting == 1
             assert clock.monotonic_s() - before_s >= 30.0
+
+
+def test_a_cover_on_which_stash_fails_holds_nobody_else(tmp_path: Path) -> None:
+    world, clock = a_virtual_world(tmp_path, 30, posters=True)
+
+    def failing(request: Request, response: Response) -> Response:
+        is_bad = any(f"/scene/{number}/screenshot" in request.url for number in (3, 9, 20))
+        return Response(500, {}, b"blob not found") if is_bad else response
+
+    world.stash_transport = Between(AsgiTransport(world.stash.app), failing)
+    report = synced(world, clock, wait_s=300.0)
+    assert (report.synced, report.dead, report.writes, report.uploads) == (27, 3, 30, 27)
+
+
+def test_a_listing_that_tells_its_length_only_in_a_header_is_read_to_its_end(tmp_path: Path) -> None:
+    world, clock = a_virtual_world(tmp_path, 40)
+
+    def terse(request: Request, response: Response) -> Response:
+        if request.method != "GET" or "/library/sections/" not in request.url:
+            return response
+        body = json.loads(response.body)
+        total = body["MediaContainer"].pop("totalSize")
+        del body["MediaContainer"]["offset"]
+        headers = {**response.headers, "x-plex-container-total-size": str(total)}
+        return replace(response, headers=headers, body=json.dumps(body).encode())
+
+    world.plex.switches.page_cap = 15
+    world.plex_transport = Between(AsgiTransport(world.plex.app), terse)
+    assert synced(world, clock).synced == 40

@@ -4,6 +4,7 @@ Compares stamps first (no request), then the ETag (a conditional request), then 
 Stash does not have is left alone in Plex. The invariant: an unchanged cover causes no upload and no request to Plex.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -31,11 +32,19 @@ class PosterResult:
 
 
 async def bring_poster(
-    stash: StashClient, plex: PlexClient, cover_url: str | None, item: Item, known: Poster | None, *, now: datetime
+    stash: StashClient,
+    plex: PlexClient,
+    cover_url: str | None,
+    item: Item,
+    known: Poster | None,
+    *,
+    now: datetime,
+    before_another: Callable[[], None],
 ) -> PosterResult:
     """Make Plex show the cover of a scene. Raises: ServerError, EntryError, EntryRejected.
 
     An item whose poster is locked may hold an upload of ours that we forgot; only then is Plex asked what it has.
+    `before_another` is called before another poster than the known one is sent.
     """
     if cover_url is None:
         return PosterResult(known, is_written=False)
@@ -49,6 +58,8 @@ async def bring_poster(
         return PosterResult(known and replace(known, stash_stamp=stamp), is_written=False)
     if known is not None and cover.sha1 == known.sha1:
         return PosterResult(replace(known, etag=cover.etag, stash_stamp=stamp), is_written=False)
+    if known is not None:
+        before_another()
     action = await put_poster(plex, item, cover.body, may_be_there=known is None and THUMB in item.locked)
     poster = Poster(cover.sha1, cover.etag, stamp, item.thumb)
     return PosterResult(poster, is_written=action is not PosterAction.PRESENT)

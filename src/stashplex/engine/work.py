@@ -26,7 +26,7 @@ class Write:
     """What happened to one item during a pass.
 
     Shape: `doubt` is set when an edit was sent and not answered; `missing` names the fields that the read-back
-    shows otherwise than planned.
+    shows otherwise than planned; `is_poster_in_doubt` tells that another poster than the known one may have been sent.
     """
 
     planned: ItemPlan
@@ -35,6 +35,7 @@ class Write:
     doubt: ServerUnreachable | None = None
     poster: Poster | None = None
     is_poster_written: bool = False
+    is_poster_in_doubt: bool = False
     is_verified: bool = False
     missing: tuple[str, ...] = ()
 
@@ -43,10 +44,16 @@ class Write:
         """Something was sent for this item."""
         return self.is_edited or self.is_poster_written
 
+    @property
+    def known_poster(self) -> Poster | None:
+        """The poster that we last wrote, as far as that still holds."""
+        return None if self.planned.base is None or self.is_poster_in_doubt else self.planned.base.poster
+
     def link(self, *, intent: Document | None) -> Link:
         """Return the link of this item as it was known before the pass, with an intent."""
-        found = self.planned.match
-        return Link(found.rating_key, found.section, found.evidence, found.file, self.planned.base, intent)
+        found, base = self.planned.match, self.planned.base
+        known = base and replace(base, poster=self.known_poster)
+        return Link(found.rating_key, found.section, found.evidence, found.file, known, intent)
 
 
 @dataclass(slots=True)
@@ -126,8 +133,7 @@ def _link_after(write: Write, *, is_in_step: bool) -> Link:
     link = write.link(intent=write.planned.intent)
     if not write.missing:
         return link
-    known = write.planned.base
-    return replace(link, base=Base(partial_base(plan, write.missing, known), known.poster if known else None))
+    return replace(link, base=Base(partial_base(plan, write.missing, write.planned.base), write.known_poster))
 
 
 def journal_of(work: Work, outcome: Outcome, now: datetime) -> tuple[JournalRow, ...]:

@@ -90,7 +90,7 @@ class Worker:
         """Bring the entries of a leased batch in step and settle them. Raises only what ends the run, see `_plan`."""
         works = [work_of(leased, plan) for leased, plan in zip(batch, await self._plan(batch), strict=True)]
         self._intend(works, token)
-        await self._write_all(works, until)
+        await self._write_all(works, _Stop(until, token))
         await self._verify(works)
         if not self._skips_not_found:
             await self._ask_for_scans(works)
@@ -130,8 +130,7 @@ class Worker:
         for work in works:
             work.is_lost = work.leased.entry.id not in held
 
-    async def _write_all(self, works: Sequence[Work], until: datetime) -> None:
-        stop = _Stop(until)
+    async def _write_all(self, works: Sequence[Work], stop: "_Stop") -> None:
         async with anyio.create_task_group() as group:
             for work in works:
                 if work.writes and not work.is_lost:
@@ -144,20 +143,28 @@ class Worker:
 
     async def _write_items(self, work: Work, stop: "_Stop") -> None:
         for write in work.writes:
-            result = await attempt(self._write_item, write, stop)
+            result = await attempt(self._write_item, work.leased, write, stop)
             if isinstance(result, Failed):
                 work.error = result.error
                 if isinstance(result.error, ServerError):
                     stop.error = result.error
                 return
 
-    async def _write_item(self, write: Write, stop: "_Stop") -> None:
+    async def _write_item(self, leased: Leased, write: Write, stop: "_Stop") -> None:
         """Send what one item lacks. A poster that fails does not keep the texts from Plex."""
-        planned = write.planned
-        stop.check(self._clock.now())
-        known = planned.base.poster if planned.base else None
         now = self._clock.now()
-        poster = await attempt(bring_poster, self._stash, self._plex, write.cover_url, planned.item, known, now=now)
+        stop.check(now)
+        known = write.known_poster
+        poster = await attempt(
+            bring_poster,
+            self._stash,
+            self._plex,
+            write.cover_url,
+            write.planned.item,
+            known,
+            now=now,
+            before_another=lambda: self._doubt_poster(leased, write, stop),
+        )
         if isinstance(poster, Failed):
             write.poster = known
             if isinstance(poster.error, ServerError):
@@ -167,6 +174,19 @@ class Worker:
         await self._edit_item(write, stop)
         if isinstance(poster, Failed):
             raise poster.error
+
+    def _doubt_poster(self, leased: Leased, write: Write, stop: "_Stop") -> None:
+        """Forget durably which poster Plex shows: whether the next one arrives is known after the read-back.
+
+        Raises: ServerError, when the lease is lost.
+        """
+        now = self._clock.now()
+        stop.check(now)
+        write.is_poster_in_doubt = True
+        doubted = Intended(leased.entry.id, write.link(intent=write.planned.intent))
+        if leased.entry.id not in self._intents.record(stop.token, [doubted]):
+            stop.until = now
+            stop.check(now)
 
     async def _edit_item(self, write: Write, stop: "_Stop") -> None:
         """Send the edit, if there is one; the lock of a new poster travels with it."""
@@ -241,6 +261,7 @@ class _Stop:
     """Why the rest of a pass must not be written: the lease is over, or a server failed."""
 
     until: datetime
+    token: str
     error: ServerError | None = None
 
     def check(self, now: datetime) -> None:

@@ -31,8 +31,9 @@ logger = structlog.get_logger()
 
 SPOOL_LOOK_S = 1.0
 RECOVERY_LOOK_S = 5.0
-FINDER_LOOK_S = 60.0
-"""Between two looks for missing files: one short request, and only while something is missing."""
+FINDER_LOOK_S = 75.0
+"""Between two looks for missing files: one short request, and only while something is missing. With the scheduler's
+look once a minute and the one for orphans, a quiet service reads the ledger twice a minute."""
 
 UPKEEP_LOOK_S = 3_600.0
 

@@ -4,6 +4,7 @@ It reads what hooks wrote and decides nothing but what to mark. The invariant: a
 committed; one that cannot be understood is set aside with the reason and never stands in the way of the others.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,11 @@ LARGEST_BYTES = 64 * 1024
 
 BATCH = 500
 
+LEFT_S = 60.0
+"""How long a file is left alone that could neither be read nor set aside: a disk may recover, a person may help."""
+
+_LARGEST_ID = 2**63 - 1
+
 
 class _Event(msgspec.Struct):
     """What the fold needs of an event file."""
@@ -38,16 +44,17 @@ class Spooling:
         self._ledger = ledger
         self._plex_id = plex_id
         self._clock = clock
+        self._left_at_s: dict[str, float] = {}
 
     def is_empty(self) -> bool:
-        """Tell whether no event waits."""
-        return next(spool.iter_ready(self._directory), None) is None
+        """Tell whether no event waits but those that are left alone."""
+        return next(self._iter_ready(), None) is None
 
     def fold(self) -> int:
         """Mark what the waiting events say; return how many files were folded. Raises: StoreError."""
         folded = 0
         batch: dict[Path, SceneId] = {}
-        for path in spool.iter_ready(self._directory):
+        for path in self._iter_ready():
             scene_id = self._read(path)
             if scene_id is None:
                 continue
@@ -65,26 +72,42 @@ class Spooling:
             spool.discard(path)
         return len(batch)
 
+    def _iter_ready(self) -> Iterator[Path]:
+        now_s = self._clock.monotonic_s()
+        self._left_at_s = {name: at_s for name, at_s in self._left_at_s.items() if now_s - at_s < LEFT_S}
+        return (path for path in spool.iter_ready(self._directory) if path.name not in self._left_at_s)
+
     def _read(self, path: Path) -> SceneId | None:
         """Return the scene of an event; set the file aside and return None if it is none that we understand."""
         try:
+            if not path.is_file():
+                self._set_aside(path, "not a file")
+                return None
             if path.stat().st_size > LARGEST_BYTES:
                 self._set_aside(path, f"larger than {LARGEST_BYTES} bytes")
                 return None
             event = msgspec.json.decode(path.read_bytes(), type=_Event)
-        except FileNotFoundError:
-            return None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._set_aside(path, f"not an event: {error}")
             return None
         except OSError as error:
-            logger.warning("event_unreadable", file=path.name, error=error.strerror)
+            self._leave(path, error)
             return None
-        if not event.type.startswith("Scene.") or event.id <= 0:
-            self._set_aside(path, f"an event of a kind that is not understood: {event.type}")
+        if not event.type.startswith("Scene.") or not 0 < event.id <= _LARGEST_ID:
+            self._set_aside(path, f"an event of a kind that is not understood: {event.type[:100]!r}")
             return None
         return SceneId(event.id)
 
     def _set_aside(self, path: Path, reason: str) -> None:
-        aside = spool.set_aside(path, reason)
-        logger.warning("event_set_aside", file=aside.name, reason=reason)
+        try:
+            aside = spool.set_aside(path, reason)
+        except FileNotFoundError:
+            return  # another process was faster
+        except OSError as error:
+            self._leave(path, error)
+        else:
+            logger.warning("event_set_aside", file=aside.name, reason=reason)
+
+    def _leave(self, path: Path, error: OSError) -> None:
+        self._left_at_s[path.name] = self._clock.monotonic_s()
+        logger.warning("event_unreadable", file=path.name, error=error.strerror or type(error).__name__)

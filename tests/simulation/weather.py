@@ -107,7 +107,7 @@ def draw(seed: int) -> Weather:
     """Return the weather of a seed."""
     dice = random.Random(f"weather {seed}")
     length_s = dice.choice((3 * MINUTE_S, 8 * MINUTE_S, 20 * MINUTE_S, HOUR_S))
-    scenes = dice.choice((3, 5, 8, 12, 20, 30))
+    scenes = dice.choice((3, 3, 4, 6, 9, 14))
     has_crashes = dice.random() < 0.5
     return Weather(
         start=_start(dice),
@@ -117,7 +117,7 @@ def draw(seed: int) -> Weather:
         batch_size=dice.choice((1, 2, 5, 100, 100)),
         writes_in_flight=dice.choice((1, 1, 2, 4)),
         length_s=length_s,
-        actions=dice.choice((3, 6, 12, 25)),
+        actions=dice.choice((4, 8, 12, 20)),
         latency_s=dice.choice((0.0, 0.02, 0.3, 2.0)),
         chances=_chances(dice),
         spells=_spells(dice, length_s),

@@ -57,6 +57,7 @@ class Wire:
     read_at: dict[tuple[str, str], int] = field(default_factory=dict)
     person_at: dict[str, int] = field(default_factory=dict)
     renumbered_at: dict[str, int] = field(default_factory=dict)
+    renumbered_under_us: set[str] = field(default_factory=set)
     raced: set[tuple[str, str]] = field(default_factory=set)
     under_way: list[Exchange] = field(default_factory=list)
     struck_items: Counter[str] = field(default_factory=Counter)
@@ -110,11 +111,12 @@ class Wire:
         name = exchange.life.name
         if response.status in {401, 403}:
             self.refused.setdefault((name, exchange.server), max(trio.current_time(), exchange.life.paused_until_s))
-        is_bad = exchange.trouble in NOT_UNDERSTOOD or response.status >= 400 and response.status not in {404, 422}
+        is_error = response.status >= 400 and response.status not in {404, 422}
+        is_bad = is_error or exchange.trouble in NOT_UNDERSTOOD
         self.books.failures[exchange.server.value] += is_bad
         if not is_bad:
             self.books.failures[exchange.server.value] = 0
-            self.refused.pop((name, exchange.server), None)
+            self.refused = {who: at_s for who, at_s in self.refused.items() if who[1] is not exchange.server}
         if exchange.trouble in {Trouble.TRUNCATED, Trouble.PAGE, Trouble.WRONG}:
             return
         if exchange.server is Server.STASH and response.status == 200 and "graphql" in exchange.request.url:
@@ -181,6 +183,7 @@ class Wire:
             return
         if self.renumbered_at.get(key, 0) > self.read_at.get((life.name, key), 0):
             account.reach("the library was renumbered between our read and our write")
+            self.renumbered_under_us.add(key)
             return
         held = {scene for scene in scenes if (lease := self.books.holder(scene)) and lease.life is life}
         if not held:

@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test check format bench docs lock clean
+.PHONY: help setup demo test check format bench docs lock clean crash
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,10 @@ demo: setup ## both simulated servers on loopback, a first sync of 3,201 films, 
 
 test: setup ## all tests (ARGS="-k path" for some)
 	@$(BIN)/pytest -q -n 2 $(ARGS)
+
+KILLS ?= 200
+crash: setup ## kill the service KILLS times (200) and start it again; KILLS=2000 for a long look
+	@$(BIN)/pytest -q -n 2 tests/crash --kills $(KILLS) $(ARGS)
 
 check: setup ## style, types, import rules
 	@$(BIN)/ruff check .

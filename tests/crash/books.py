@@ -1,6 +1,7 @@
 """The store as a bystander reads it: plain SQL over a copy or a read-only connection, none of our code.
 
-A copy (file and log) is read while nobody runs, so that the log of a killed process is there for the next one to recover.
+A copy (file and log) is read while nobody runs, so that the log of a killed process is left for the next one to
+recover.
 """
 
 import shutil

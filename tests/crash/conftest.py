@@ -1,7 +1,7 @@
 """How many kills, and where they are spread: one test per run of five kills, so that workers share them."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -45,11 +45,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "seed" not in metafunc.fixturenames:
+    if "crash_seed" not in metafunc.fixturenames:
         return
     only = metafunc.config.getoption("--crash-seed", None)
     runs = -(-int(metafunc.config.getoption("--kills", DEFAULT)) // KILLS)
-    metafunc.parametrize("seed", range(1, runs + 1) if only is None else [only])
+    metafunc.parametrize("crash_seed", range(1, runs + 1) if only is None else [only])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Print the command that replays a failed run."""
+    report = yield
+    seed = getattr(item, "callspec", None) and item.callspec.params.get("crash_seed")  # type: ignore[attr-defined]  # a function's
+    if report.failed and seed is not None:
+        report.sections.append(("replay", f".venv/bin/pytest -q tests/crash/test_kills.py --crash-seed {seed}"))
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""One seeded run: programs are started, killed at chosen moments and started again while people edit; then all is checked.
+"""One seeded run: programs are started, killed at chosen moments, started again while people edit; then all is checked.
 
 The seed decides who runs, where each kill strikes and what people do. What depends on real time (a kill after so many
 milliseconds) differs a little between replays; what a trap at request n decides does not.
@@ -13,8 +13,8 @@ from enum import StrEnum
 from pathlib import Path
 from threading import Event
 
-from crash.books import Row, read_copy, read_live
-from crash.oracle import double_writes, faults
+from crash.books import read_copy
+from crash.oracle import check
 from crash.program import Forked, Program
 from crash.scenery import Scenery
 from crash.trigger import COVER, STASH_QUERY, Trap
@@ -171,17 +171,14 @@ class Drama:
 
     def _aftermath(self) -> None:
         """Look at what the dead left; let people do something when nobody is alive."""
-        if self._alive():
-            rows = read_live(self.scenery.database) or []
-        else:
-            rows = read_copy(self.scenery.database)
+        rows = self.scenery.rows() if self._alive() else read_copy(self.scenery.database)
         for row in rows:
             self._strikes[row.scene] += row.token is not None
             assert row.retry_count <= self._strikes[row.scene], f"attempts were spent by nobody's death: {row}"
             assert row.state != "dead", f"an innocent entry is dead: {row}"
         self.story.append(f"held: {[row.scene for row in rows if row.token]}")
         if not self._alive():
-            self._until(lambda: not self.scenery.trigger.in_flight, STOP_S, "the servers are quiet")
+            until(lambda: not self.scenery.trigger.in_flight, "the servers are quiet")
             held = [row.scene for row in rows if row.token] or list(range(1, self.scenery.films + 1))
             if self._dice.random() < 0.5:
                 self.scenery.add_own_genre(self._dice.choice(held))
@@ -191,7 +188,7 @@ class Drama:
     def _finish(self) -> None:
         """Let the programs come to rest, stop them, and check everything."""
         self._start()
-        self._until(self._is_quiet, QUIET_S, "all entries are settled")
+        until(lambda: is_quiet(self.scenery), "all entries are settled")
         how = self._dice.choice((signal.SIGTERM, signal.SIGINT))
         for program in self._alive():
             if program.is_service:
@@ -200,24 +197,28 @@ class Drama:
             code = program.exit_code(STOP_S)
             allowed = (0,) if program.is_service else (0, 1)  # 1: the service had hold of some scenes
             assert program.was_killed or code in allowed, f"{program.err.name} ended with {code}"
-        assert list(faults(self.scenery)) == []
-        assert list(double_writes(self.scenery)) == []
+        check(self.scenery)
         again = self.launch("sync", "--json", "--wait", "0")
         assert again.exit_code(QUIET_S) == 0, "the sync afterwards failed"
         report = json.loads(again.out.read_text())
         told = (report["scenes"], report["unchanged"], report["writes"], report["uploads"])
         assert told == (self.scenery.films, self.scenery.films, 0, 0), f"the sync afterwards: {report}"
-        assert list(faults(self.scenery)) == []
+        check(self.scenery)
 
-    def _is_quiet(self) -> bool:
-        rows = read_live(self.scenery.database)
-        return not self._events() and bool(rows) and all(row.is_settled for row in rows or ())
 
-    def _until(self, is_true: Callable[[], bool], patience_s: float, what: str) -> None:
-        until_s = self._clock.monotonic_s() + patience_s
-        while not is_true():
-            assert self._clock.monotonic_s() < until_s, f"waited in vain until {what}: {_open(self.scenery)}"
-            _pause(0.02)
+def is_quiet(scenery: Scenery) -> bool:
+    """Tell whether no event waits and every entry is settled. Shape: a program has the store open."""
+    rows = scenery.rows()
+    return not any(scenery.spool.glob("*.json")) and bool(rows) and all(row.is_settled for row in rows)
+
+
+def until(is_true: Callable[[], bool], what: str, patience_s: float = QUIET_S) -> None:
+    """Wait until something is true. Raises: AssertionError when that takes too long."""
+    clock = SystemClock()
+    until_s = clock.monotonic_s() + patience_s
+    while not is_true():
+        assert clock.monotonic_s() < until_s, f"waited in vain until {what}"
+        _pause(0.02)
 
 
 def _pause(pause_s: float) -> None:
@@ -230,7 +231,3 @@ def _stamp(path: Path) -> tuple[int, int]:
     except FileNotFoundError:
         return (0, 0)
     return (stat.st_size, stat.st_mtime_ns)
-
-
-def _open(scenery: Scenery) -> list[Row]:
-    return [row for row in read_live(scenery.database) or () if not row.is_settled]

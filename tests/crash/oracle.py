@@ -1,16 +1,21 @@
 """What Plex must show in the end, worked out from the documented rules and not from our code.
 
-Stash's value in every field; the genres that a person added stay; the collection is the studio; the poster is the cover.
+Stash's value in every field; genres that a person added stay; the collection is the studio; the poster is the cover.
 """
 
 from collections.abc import Iterator
+from hashlib import sha1
 
 from crash.books import Row, read_copy
 from crash.scenery import Scenery
 from stashplex.sim.world import rating_key
 
-LARGEST_STRIKES = 5
-"""An entry may be held by a process that dies so often and is still no dead letter."""
+
+def check(scenery: Scenery) -> None:
+    """Raise when anything is wrong once all is quiet and no program runs. Raises: AssertionError that tells all."""
+    found = [*faults(scenery), *double_writes(scenery)]
+    if found:
+        raise AssertionError("\n".join(found))
 
 
 def faults(scenery: Scenery) -> Iterator[str]:
@@ -63,8 +68,13 @@ def _wanted(scenery: Scenery, scene: int) -> dict[str, object]:
         "actor": {performer.name for performer in known.performers},
         "director": {known.director} - {""},
         "collection": {studio} - {""},
-        "poster": cover,
+        "poster": _named(cover),
     }
+
+
+def _named(picture: bytes | None) -> str:
+    """Return the SHA-1 of a picture, which is Plex's name for it."""
+    return "" if picture is None else sha1(picture, usedforsecurity=False).hexdigest()
 
 
 def _shown(scenery: Scenery, scene: int) -> dict[str, object]:
@@ -79,7 +89,7 @@ def _shown(scenery: Scenery, scene: int) -> dict[str, object]:
         "originallyAvailableAt": str(item.fields.get("originallyAvailableAt", "")),
         "userRating": "" if rating is None else f"{rating:g}",
         **{kind: set(plex.tag_texts(key, kind)) for kind in ("genre", "actor", "director", "collection")},
-        "poster": plex.image_bytes(key),
+        "poster": _named(plex.image_bytes(key)),
     }
 
 

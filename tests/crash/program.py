@@ -1,7 +1,7 @@
 """The program as a process that can be killed: forked from one that has imported everything, or started from nothing.
 
-Importing takes a second and SIGKILL rounds need hundreds of starts, so most are forked (POSIX only) from multiprocessing's
-fork server; the forked child runs the real command line with its own environment. Invariant: `kill` returns when the
+Importing takes a second and there are hundreds of starts, so most are forked (POSIX only) from the fork server of
+multiprocessing; the child runs the real command line with its own environment. Invariant: `kill` returns when the
 process is dead.
 """
 
@@ -11,24 +11,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Protocol
+from threading import Lock
 
 import psutil
+from typing_extensions import override
 
 from programs import ENVIRONMENT, PATIENCE_S, clean_environment
 from stashplex.cli.main import main
-
-
-class Handle(Protocol):
-    """What both kinds of processes can tell."""
-
-    @property
-    def pid(self) -> int | None:
-        """Its number."""
 
 
 class Program:
@@ -54,13 +48,17 @@ class Program:
         """Tell whether it still runs."""
         return self.exit_code(0) is None
 
+    def said(self) -> str:
+        """Return its messages so far."""
+        return self.err.read_text() if self.err.exists() else ""
+
     def exit_code(self, timeout_s: float) -> int | None:
         """Return the exit code, negative for a signal; None when it still runs after some seconds."""
         raise NotImplementedError
 
     def send(self, how: signal.Signals) -> None:
         """Send a signal."""
-        if self.is_alive:
+        with suppress(ProcessLookupError):
             os.kill(self.pid, how)
 
     def kill(self) -> bool:
@@ -68,7 +66,8 @@ class Program:
         if not self.is_alive:
             return False
         self.was_killed = True
-        os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
         assert self.exit_code(PATIENCE_S) is not None
         return True
 
@@ -78,7 +77,7 @@ class Program:
             connections = psutil.Process(self.pid).net_connections(kind="tcp")
         except psutil.Error:
             return False
-        return any(connection.laddr and connection.laddr.port == port for connection in connections)
+        return any(getattr(connection.laddr, "port", None) == port for connection in connections)
 
 
 class Forked(Program):
@@ -87,20 +86,24 @@ class Forked(Program):
     def __init__(self, folder: Path, name: str, environment: Mapping[str, str], arguments: Sequence[str]) -> None:
         super().__init__(folder, name)
         how = (dict(environment), list(arguments), str(self.out), str(self.err))
+        self._lock = Lock()
         self._process = _context().Process(target=enter, args=how, daemon=True)  # type: ignore[attr-defined]  # BaseContext lacks it
         self._process.start()
 
     @property
+    @override
     def pid(self) -> int:
         number = self._process.pid
         assert number is not None
         return int(number)
 
+    @override
     def exit_code(self, timeout_s: float) -> int | None:
         if not wait([self._process.sentinel], timeout_s):
             return None
-        self._process.join(PATIENCE_S)
-        return int(self._process.exitcode)
+        with self._lock:  # the first to ask takes the exit code from the fork server
+            self._process.join(PATIENCE_S)
+            return int(self._process.exitcode)
 
 
 class Spawned(Program):
@@ -118,9 +121,11 @@ class Spawned(Program):
             )
 
     @property
+    @override
     def pid(self) -> int:
         return self._process.pid
 
+    @override
     def exit_code(self, timeout_s: float) -> int | None:
         try:
             return self._process.wait(timeout_s)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from crash.books import Row, read_live
 from crash.trigger import Trigger, watched
 from stashplex.app import SPOOL_NAME
 from stashplex.base.clock import SystemClock
@@ -75,6 +76,10 @@ class Scenery:
         """The folder of the events."""
         return self.data_dir / SPOOL_NAME
 
+    def rows(self) -> list[Row]:
+        """Return the entries of a store that is in use, none when it cannot be read just now."""
+        return read_live(self.database) or []
+
     def environment(self, **changes: str) -> dict[str, str]:
         """Return the settings of a program, as variables."""
         settings = {
@@ -101,6 +106,10 @@ class Scenery:
         self.do(lambda: self.world.stash_sim.update_scene(scene, **{name: fields[name] for name in chosen}))
         self.mark(scene)
         return scene
+
+    def retitle(self, scene: int, title: str) -> None:
+        """Change one title without an event; called where the servers run."""
+        self.world.stash_sim.update_scene(scene, title=title)
 
     def mark(self, scene: int) -> None:
         """Leave the event of a change."""
@@ -132,7 +141,7 @@ class Scenery:
 def _drawn(dice: random.Random, scene: int) -> dict[str, Any]:
     film = Catalogue(3_000).film(1_000 + scene * 3 + dice.randrange(3))
     return {
-        "title": f"Film {scene}{dice.choice(('', ', the cut', ' — A–Z'))}",
+        "title": f"Film {scene}{dice.choice(('', ', the cut', ' — Été'))}",
         "details": dice.choice(DETAILS),
         "studio": dice.choice(STUDIOS),
         "date": dice.choice(DATES),
@@ -161,13 +170,15 @@ def a_scenery(
         scenery = Scenery(world, trigger, portal, dice, data_dir, films)
         plex = serving(watched(world.plex_sim.app, trigger, is_plex=True))
         stash = serving(watched(world.stash_sim.app, trigger, is_plex=False))
-        with portal.wrap_async_context_manager(plex) as scenery.plex_url:
-            with portal.wrap_async_context_manager(stash) as scenery.stash_url:
-                scenery.mark_all()
-                failure = None
-                try:
-                    yield scenery
-                except AssertionError as error:
-                    failure = error
+        with (
+            portal.wrap_async_context_manager(plex) as scenery.plex_url,
+            portal.wrap_async_context_manager(stash) as scenery.stash_url,
+        ):
+            scenery.mark_all()
+            failure = None
+            try:
+                yield scenery
+            except AssertionError as error:
+                failure = error
     if failure is not None:
         raise failure  # from here it comes out alone, not in the groups of the servers' tasks

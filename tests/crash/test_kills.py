@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from crash.drama import Drama
+from crash.drama import KILLS, Drama
 from crash.scenery import a_scenery
 
 pytestmark = pytest.mark.crash
 
 
-def test_a_killed_program_goes_on_where_it_was(seed: int, tmp_path: Path) -> None:
-    print(f"replay: .venv/bin/pytest -q tests/crash/test_kills.py --crash-seed {seed}")
-    with a_scenery(tmp_path / "data", seed) as scenery:
-        Drama(scenery, tmp_path / "programs", seed).run()
+def test_a_killed_program_goes_on_where_it_was(crash_seed: int, tmp_path: Path) -> None:
+    with a_scenery(tmp_path / "data", crash_seed) as scenery:
+        drama = Drama(scenery, tmp_path / "programs", crash_seed)
+        drama.run()
+    assert drama.kills == KILLS

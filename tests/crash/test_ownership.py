@@ -1,4 +1,4 @@
-"""What was sent right before a kill stays known as ours: what Stash takes back afterwards goes, a person's own stays."""
+"""What was sent right before a kill stays known as ours: what Stash takes back goes, a person's own stays."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from crash.conftest import Launch
-from crash.drama import is_quiet, until
+from crash.drama import until
 from crash.oracle import check
 from crash.scenery import Scenery, a_scenery
 from crash.trigger import Trap
@@ -29,7 +29,7 @@ def die(scenery: Scenery, launch: Launch, kind: str, *, is_before: bool = False)
     """Run the service until it is killed at the next request of a kind that concerns the scene."""
     item = rating_key(SCENE) if kind in {"edit", "upload", "select"} else ""
     program = launch(scenery)
-    scenery.do(scenery.trigger.arm, Trap(frozenset({kind}), 1, is_before, item), lambda _port: program.kill() and None)
+    scenery.do(scenery.trigger.arm, Trap(frozenset({kind}), 1, is_before, item), lambda _port: program.kill())
     until(lambda: not program.is_alive, "it is killed")
 
 

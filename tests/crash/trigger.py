@@ -1,4 +1,4 @@
-"""The trap between the program and a simulated server: it kills whoever sends request number n, before or after it works.
+"""The trap before a simulated server: it kills whoever sends request number n, before or after it was applied.
 
 An ASGI application around a simulator's; it runs in the simulators' event loop and is armed from there. Invariant: when
 a trap springs, the process is dead before the request is applied (`is_before`: it never is) or right after, unanswered.
@@ -43,14 +43,14 @@ class Trigger:
     """The armed trap, and what went through. Shape: `kill` is told the port of the sender."""
 
     trap: Trap | None = None
-    kill: Callable[[int], None] | None = None
+    kill: Callable[[int], object] | None = None
     left: int = 0
     in_flight: int = 0
     stays: bool = False
     requests: int = 0
     written: list[Written] = field(default_factory=list)
 
-    def arm(self, trap: Trap, kill: Callable[[int], None], *, stays: bool = False) -> None:
+    def arm(self, trap: Trap, kill: Callable[[int], object], *, stays: bool = False) -> None:
         """Set a trap. One that stays springs at every match from then on."""
         self.trap, self.kill, self.left, self.stays = trap, kill, trap.number, stays
 

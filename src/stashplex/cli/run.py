@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import anyio
@@ -64,9 +65,27 @@ def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a command's coroutine. An error inside a group of tasks comes out alone."""
     try:
         with _collecting_rarely():
-            return anyio.run(main)
+            return anyio.run(_stoppable, main)
     except BaseExceptionGroup as group:
         raise _first(group) from group
+
+
+async def _stoppable(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine; a second Ctrl-C or SIGTERM ends the process at once, whatever the first one waits for."""
+    cancel = signal.getsignal(signal.SIGINT)
+    if not callable(cancel):  # Ctrl-C is ignored, as for a job in the background
+        return await main()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        cancel(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        return await main()
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, cancel)
 
 
 @contextmanager

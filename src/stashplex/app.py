@@ -40,10 +40,12 @@ from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport, Worker
 from stashplex.plex.client import PlexClient
 from stashplex.stash.client import StashClient
+from stashplex.store.backup import Backups
 from stashplex.store.bases import Bases
 from stashplex.store.breakers import Breakers
 from stashplex.store.database import Database
 from stashplex.store.dead_letters import DeadLetters
+from stashplex.store.filesystem import refuse_network
 from stashplex.store.index import PlexIndex
 from stashplex.store.installation import client_identifier
 from stashplex.store.intents import Intents
@@ -253,6 +255,7 @@ class App:
             dead_letters=self.store.dead_letters,
             retention=self.store.retention,
             breakers=self.store.breakers,
+            backups=Backups(self.store.database.path),
             dead_retention=timedelta(days=self.settings.dead_retention_days),
             clock=self.clock,
         )
@@ -306,6 +309,8 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
         write_s=settings.write_timeout_s,
         pool_s=settings.pool_timeout_s,
     )
+    if not settings.allow_network_store:
+        refuse_network(settings.data_dir)
     with open_store(settings.data_dir) as store:
         connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
         async with aiohttp.ClientSession(

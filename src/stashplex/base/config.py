@@ -66,6 +66,17 @@ def _no_whitespace(value: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def _folder(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        raise ValueError("must name a folder")
+    try:
+        return Path(value.strip()).expanduser()
+    except RuntimeError as error:
+        raise ValueError("names the home folder of a user that is not known; write the whole path") from error
+
+
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
 Secret = Annotated[SecretStr, AfterValidator(_no_whitespace)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
@@ -86,7 +97,12 @@ class Settings(BaseModel):
         (), description="Names of the Plex libraries to write to; empty means every film library."
     )
     path_map: str = Field("", description="Where the two servers see the same files: `/stash/prefix=/plex/prefix; …`.")
-    data_dir: Path = Field(default_factory=default_data_dir, description="Folder of the database.")
+    data_dir: Annotated[Path, BeforeValidator(_folder)] = Field(
+        default_factory=default_data_dir, description="Folder of the database."
+    )
+    allow_network_store: bool = Field(
+        default=False, description="Use a data_dir on a network drive although the database can be damaged there."
+    )
     batch_size: int = Field(100, ge=1, le=100, description="Scenes per pass.")
     plex_writes_in_flight: int = Field(1, ge=1, le=64, description="Edits and uploads sent to Plex at once.")
     plex_reads_in_flight: int = Field(2, ge=1, le=64, description="Reads sent to Plex at once.")

@@ -8,6 +8,7 @@ from stashplex.cli.outages import breaker, outages
 from stashplex.cli.plan import plan
 from stashplex.cli.serve import serve
 from stashplex.cli.show import status, why
+from stashplex.cli.store import store
 from stashplex.cli.sync import sync
 from stashplex.cli.takeover import import_stash2plex
 from stashplex.version import __version__
@@ -23,5 +24,5 @@ def main() -> None:
     """
 
 
-for command in (sync, serve, plan, status, why, dead, outages, breaker, demo, import_stash2plex):
+for command in (sync, serve, plan, status, why, dead, outages, breaker, store, demo, import_stash2plex):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""Keeps the store small: dismissed dead letters, old history and old outages go when their time is over.
+"""Keeps the store small and backed up: what nobody needs any more goes when its time is over, a backup a day is made.
 
 The service runs it at its start and once an hour, a full `sync` at its end. It never touches an entry that is alive,
 nor what is remembered as ours in Plex. The invariant: each step is one short transaction; between two, others go on.
@@ -6,12 +6,14 @@ nor what is remembered as ours in Plex. The invariant: each step is one short tr
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from anyio.lowlevel import checkpoint
 
 from stashplex.base.clock import Clock
+from stashplex.base.errors import StoreError
+from stashplex.store.backup import Backups
 from stashplex.store.breakers import Breakers
 from stashplex.store.dead_letters import PAGE, DeadLetters
 from stashplex.store.retention import Retention
@@ -44,18 +46,24 @@ class Upkeep:
         dead_letters: DeadLetters,
         retention: Retention,
         breakers: Breakers,
+        backups: Backups,
         dead_retention: timedelta,
         clock: Clock,
     ) -> None:
         self._dead_letters = dead_letters
         self._retention = retention
         self._breakers = breakers
+        self._backups = backups
         self._dead_retention = dead_retention
         self._clock = clock
 
     async def run_once(self) -> UpkeepReport:
-        """Remove what is over; return how much that was. Raises: StoreError."""
+        """Back up when that is due, remove what is over; return how much that was. Raises: StoreError.
+
+        The backup comes first, and keeps nothing else from being done when it fails: that is logged.
+        """
         now = self._clock.now()
+        self._back_up(now)
         report = UpkeepReport(
             dead_letters=await _drained(self._removed_letters()),
             journal_rows=await _drained(self._retention.trim(JOURNAL_ROWS))
@@ -70,6 +78,13 @@ class Upkeep:
                 outages=report.outages,
             )
         return report
+
+    def _back_up(self, now: datetime) -> None:
+        try:
+            if self._backups.is_due(now):
+                logger.info("store_backed_up", file=str(self._backups.make(now)))
+        except StoreError as error:
+            logger.warning("backup_failed", error=str(error), hint=error.hint)
 
     def _removed_letters(self) -> Iterator[int]:
         removed = PAGE

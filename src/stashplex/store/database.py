@@ -19,9 +19,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from stashplex.base.errors import StoreError
 from stashplex.store import folder
+from stashplex.store.backup import Backups
 from stashplex.store.failure import translated, translated_files
-from stashplex.store.header import APPLICATION_ID, RESTORE, check_length, is_fresh, wal_of
+from stashplex.store.header import APPLICATION_ID, NEWER, RESTORE, check_length, is_fresh, wal_of
 from stashplex.store.migration import migrate
+from stashplex.store.presence import list_working
 from stashplex.store.schema import REVISION, metadata
 
 LOCK_TIMEOUT_S = 60.0
@@ -31,7 +33,10 @@ _BEGIN = "stashplex_begin"
 _VERSIONS = "alembic_version"
 
 QUICK_CHECK_BYTES = 16 * 1024 * 1024
-"""Up to this size every page is checked at open (some 20 ms); a larger file only by header and table of contents."""
+"""Up to this size every page is checked at open (20 to 70 ms); a larger file only by header and table of contents."""
+
+SUSPECT_CHECK_BYTES = 256 * 1024 * 1024
+"""The same for a file whose last user did not close it: killed, or without power (0.4 s)."""
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -56,11 +61,13 @@ class Database:
     def open(cls, path: Path) -> Self:
         """Return the store in `path`, created with its directory or migrated where needed.
 
+        What is looked at: the header, the length, the table of contents, and every page of a file that is small or was
+        not closed. Before a migration a backup is made.
         Raises: StoreError when it cannot be used: a directory, no database, another program's, a newer one, damaged,
-        not writable, no space. Then the file is as it was, byte by byte.
+        not writable, no space. Then the file is as it was, byte by byte; the hint names the newest good backup.
         """
         path = path.absolute()
-        with translated_files(path):
+        with _way_back(path), translated_files(path):
             folder.make(path.parent)
             is_fresh(path)  # refuses before anything is laid beside a file that is not ours
             lock = FileLock(path.with_name(path.name + ".lock"), timeout=LOCK_TIMEOUT_S, mode=0o600)
@@ -100,12 +107,28 @@ class Database:
             self._engine.dispose()
 
 
+@contextmanager
+def _way_back(path: Path) -> Iterator[None]:
+    """Let the hint of a file that is damaged or newer name the command that brings the newest good backup back."""
+    try:
+        yield
+    except StoreError as error:
+        good = Backups(path).find_newest_good() if error.hint in {RESTORE, NEWER} else None
+        if good is None:
+            raise
+        or_newer = "Install the newer version again, or r" if error.hint == NEWER else "R"
+        raise StoreError(str(error), hint=f"{or_newer}un: stashplex store restore '{good}'") from error
+
+
 def _prepare(path: Path) -> bool:
     """Lay out a new file or check an old one; tell whether its schema is ours. The caller holds the lock."""
     if is_fresh(path):
         _create(path)
         return False
-    return _inspect(path) == REVISION
+    revision = _inspect(path)
+    if revision not in {None, REVISION}:
+        Backups(path).make_before(REVISION)
+    return revision == REVISION
 
 
 def _create(path: Path) -> None:
@@ -140,11 +163,12 @@ def _inspect(path: Path) -> str | None:
         if int(revision) > int(REVISION):
             raise StoreError(
                 f"{path} was written by a newer version of this program (schema {revision}, known: {REVISION})",
-                hint="Install the newer version again.",
+                hint=NEWER,
             )
         if revision == REVISION and not tables.issuperset(metadata.tables):
             raise StoreError(f"{path} is damaged: a table is missing", hint=RESTORE)
-        if path.stat().st_size <= QUICK_CHECK_BYTES:
+        is_suspect = has_log and not list_working(path)
+        if path.stat().st_size <= (SUSPECT_CHECK_BYTES if is_suspect else QUICK_CHECK_BYTES):
             _quick_check(path, connection)
         return revision
 

@@ -15,7 +15,8 @@ APPLICATION_ID = 0x53545058
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 _ELSEWHERE = "Point the data directory somewhere else, or move this file away."
-RESTORE = "Restore the file from a backup, or move it away to start afresh."
+RESTORE = "Run stashplex store restore to go back to the newest good backup, or move the file away to start afresh."
+NEWER = "Install the newer version again."
 
 
 def is_fresh(path: Path) -> bool:

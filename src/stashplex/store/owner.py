@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
 
-from filelock import FileLock, Timeout
 from sqlalchemy import bindparam, select, update
 
 from stashplex.store.database import Database
-from stashplex.store.failure import translated_files
+from stashplex.store.presence import held, name_of
 from stashplex.store.schema import entry, to_micros
 
 _IS_LEASED = entry.c.lease_token.is_not(None)
@@ -38,8 +37,8 @@ class Owners:
     def enrolled(self, now: datetime) -> Iterator[str]:
         """Give the name to lease under, alive until the block or the process ends. Shape: not nested."""
         for number in count(1):
-            name = f"process-{number}"
-            with self._held(name) as is_held:
+            name = name_of(number)
+            with held(self._database.path, name) as is_held:
                 if is_held:
                     self._expire(name, now)
                     self._own = name
@@ -59,27 +58,10 @@ class Owners:
         expired = 0
         for name in owners:
             if name != self._own:
-                with self._held(name) as is_held:
+                with held(self._database.path, name) as is_held:
                     expired += self._expire(name, now) if is_held else 0
         return expired
 
     def _expire(self, name: str, now: datetime) -> int:
         with self._database.write() as connection:
             return connection.execute(_EXPIRE, {"owner": name, "now": to_micros(now)}).rowcount
-
-    @contextmanager
-    def _held(self, name: str) -> Iterator[bool]:
-        """Hold the lock of a name, if nobody else does."""
-        path = self._database.path
-        lock = FileLock(path.with_name(f"{path.name}.{name}.lock"), timeout=0, mode=0o600)
-        with translated_files(path):
-            try:
-                lock.acquire()
-            except Timeout:
-                is_held = False
-            else:
-                is_held = True
-        try:
-            yield is_held
-        finally:
-            lock.release()

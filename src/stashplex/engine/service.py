@@ -108,8 +108,13 @@ class Service:
             group.cancel_scope.cancel()
 
     async def _connected(self) -> Target:
-        """Return the target as soon as both servers can be used; until then events wait in the spool."""
+        """Return the target as soon as both servers can be used; until then events wait in the spool.
+
+        What is held is probed at once: whoever started this may have mended it, a token for instance.
+        """
         recoveries = self._builder.recoveries()
+        for recovery in recoveries:
+            await attempt(recovery.probe_now)
         backoff_s = FIRST_BACKOFF_S
         while True:
             result = await attempt(self._builder.connect)

@@ -83,10 +83,12 @@ def believed(base: Base | None, intent: Document | None, observed: Document) -> 
     tags = dict(owned.tags)
     for tag_field, names in intent.tags.items():
         shown = {tag_key(tag) for tag in observed.tags.get(tag_field, ())}
+        meant = {tag_key(tag) for tag in names}
         known = {tag_key(tag) for tag in tags.get(tag_field, ())}
+        still = tuple(tag for tag in tags.get(tag_field, ()) if tag_key(tag) in shown | meant)  # the rest we removed
         reached = tuple(tag for tag in names if tag_key(tag) in shown - known)
         if reached or tag_field in tags:
-            tags[tag_field] = (*tags.get(tag_field, ()), *reached)
+            tags[tag_field] = (*still, *reached)
     reached_anything = (texts, tags) != (dict(owned.texts), dict(owned.tags))
     return Base(Document(texts, tags), None if base is None else base.poster) if reached_anything else base
 

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from anyio.lowlevel import checkpoint
 
-from stashplex.base.errors import PlexNotFound
+from stashplex.base.errors import (
+    ConfigError,
+    PlexNotFound,
+    Server,
+    ServerError,
+    ServerUnreachable,
+    SideEmpty,
+    StoreError,
+)
 from stashplex.domain.document import Base, Document
 from stashplex.domain.item import Item, RatingKey
 from stashplex.domain.link import Link
@@ -27,6 +35,9 @@ from stashplex.plex.edit import fit, fit_texts
 from stashplex.stash.client import StashClient
 from stashplex.store.bases import Bases
 from stashplex.store.index import PlexIndex
+
+SAMPLE = 4
+"""So many scenes, spread over a batch, are asked for alone before it is blamed on scenes."""
 
 READ_BATCH = 100
 """Items per read. Source: plex-wire.md 3, 50 to 100 ids per call."""
@@ -113,6 +124,52 @@ class Planner:
             outcome = await attempt(self._planned, scene, result, items, _Known(links.get(scene_id, ()), bases))
             planned[scene_id] = outcome if isinstance(outcome, Failed) else outcome.value
         return planned
+
+    async def plan_apart(
+        self, scene_ids: Sequence[SceneId], links: Mapping[SceneId, tuple[Link, ...]]
+    ) -> dict[SceneId, Planned]:
+        """Do as `plan`, but let a scene or item that cannot be read fail alone.
+
+        Where scenes from all over the batch fail alone as well, it is the server that talks nonsense, not they.
+        Raises: ServerError, SideEmpty, ConfigError, StoreError.
+        """
+        whole = await self._plan_or_fail(scene_ids, links)
+        if not isinstance(whole, Failed):
+            return whole
+        if len(scene_ids) > SAMPLE:
+            spread = [scene_ids[index * (len(scene_ids) - 1) // (SAMPLE - 1)] for index in range(SAMPLE)]
+            alone = [await self._plan_or_fail([scene_id], links) for scene_id in spread]
+            if all(isinstance(one, Failed) for one in alone):
+                raise ServerUnreachable(
+                    Server.PLEX,
+                    f"No answer can be understood: {whole.error}",
+                    hint="Look for a proxy between us and the servers.",
+                )
+        return await self._halved(scene_ids, links, whole)
+
+    async def _halved(
+        self, scene_ids: Sequence[SceneId], links: Mapping[SceneId, tuple[Link, ...]], whole: Failed
+    ) -> dict[SceneId, Planned]:
+        """Plan the halves of what failed as a whole, down to single scenes."""
+        if len(scene_ids) == 1:
+            return {scene_ids[0]: whole}
+        middle = len(scene_ids) // 2
+        planned: dict[SceneId, Planned] = {}
+        for half in (scene_ids[:middle], scene_ids[middle:]):
+            result = await self._plan_or_fail(half, links)
+            planned |= await self._halved(half, links, result) if isinstance(result, Failed) else result
+        return planned
+
+    async def _plan_or_fail(
+        self, scene_ids: Sequence[SceneId], links: Mapping[SceneId, tuple[Link, ...]]
+    ) -> dict[SceneId, Planned] | Failed:
+        """Return plans, or the failure that some of the scenes cause. Raises what no scene can cause."""
+        result = await attempt(self.plan, scene_ids, links)
+        if not isinstance(result, Failed):
+            return result.value
+        if isinstance(result.error, ServerError | SideEmpty | ConfigError | StoreError):
+            raise result.error
+        return result
 
     async def _refreshed(self, stale: Sequence[Scene], items: Mapping[RatingKey, Item]) -> bool:
         """Bring the index in step where it named items that are gone; tell whether matching again may help."""

@@ -39,12 +39,14 @@ async def bring_poster(
     known: Poster | None,
     *,
     now: datetime,
+    may_send: Callable[[], None],
     before_another: Callable[[], None],
 ) -> PosterResult:
     """Make Plex show the cover of a scene. Raises: ServerError, EntryError, EntryRejected.
 
     An item whose poster is locked may hold an upload of ours that we forgot; only then is Plex asked what it has.
-    `before_another` is called before another poster than the known one is sent.
+    `may_send` is asked again before anything is sent to Plex, as the cover may have taken its time; `before_another`
+    is called before another poster than the known one is sent.
     """
     if cover_url is None:
         return PosterResult(known, is_written=False)
@@ -58,6 +60,7 @@ async def bring_poster(
         return PosterResult(known and replace(known, stash_stamp=stamp), is_written=False)
     if known is not None and cover.sha1 == known.sha1:
         return PosterResult(replace(known, etag=cover.etag, stash_stamp=stamp), is_written=False)
+    may_send()
     if known is not None:
         before_another()
     action = await put_poster(plex, item, cover.body, may_be_there=known is None and THUMB in item.locked)

@@ -84,7 +84,7 @@ async def survey_batch(
     planner: Planner, scene_ids: Sequence[SceneId], links: Mapping[SceneId, tuple[Link, ...]], survey: Survey
 ) -> dict[SceneId, Planned]:
     """Plan one batch and count it. Raises: ServerError."""
-    planned = await planner.plan(scene_ids, links)
+    planned = await planner.plan_apart(scene_ids, links)
     for result in planned.values():
         if isinstance(result, Failed) and isinstance(result.error, ServerError):
             raise result.error

@@ -17,7 +17,6 @@ from stashplex.base.clock import Clock
 from stashplex.base.errors import (
     ConfigError,
     PlexNotFound,
-    ProtocolError,
     Server,
     ServerBusy,
     ServerError,
@@ -39,9 +38,6 @@ from stashplex.store.intents import Intended, Intents
 from stashplex.store.ledger import Leased, Ledger, Settlement
 
 logger = structlog.get_logger()
-
-SAMPLE = 3
-"""So many scenes in a row that cannot be read alone: it is the server that talks nonsense, not the scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +93,17 @@ class Worker:
         return self._settle(works, token)
 
     async def _plan(self, batch: Sequence[Leased]) -> list[Planned]:
-        """Plan a batch; one scene that cannot be read must not fail the others, so then each is planned alone.
+        """Plan a batch; a server's failure is every entry's.
 
         Raises: SideEmpty, ConfigError, StoreError, which are no entry's fault and end the run.
         """
         links = {leased.entry.scene_id: leased.links for leased in batch}
-        planned = await attempt(self._planner.plan, list(links), links)
+        planned = await attempt(self._planner.plan_apart, list(links), links)
         if isinstance(planned, Done):
             return [planned.value[leased.entry.scene_id] for leased in batch]
         if isinstance(planned.error, SideEmpty | ConfigError | StoreError):
             raise planned.error
-        if isinstance(planned.error, ServerError) or len(batch) == 1:
-            return [planned for _ in batch]
-        alone: list[Planned] = []
-        for leased in batch:
-            alone += await self._plan([leased])
-            if len(alone) == SAMPLE and all(_is_nonsense(one) for one in alone):
-                return [Failed(_garbled(planned.error)) for _ in batch]
-        return alone
+        return [planned for _ in batch]
 
     def _intend(self, works: Sequence[Work], token: str) -> None:
         """Make durable what is about to be written: a write whose process dies must not look like a person's."""
@@ -163,6 +152,7 @@ class Worker:
             write.planned.item,
             known,
             now=now,
+            may_send=lambda: stop.check(self._clock.now()),
             before_another=lambda: self._doubt_poster(leased, write, stop),
         )
         if isinstance(poster, Failed):
@@ -243,17 +233,6 @@ class Worker:
         self._ledger.settle(token, settlements, now=now)
         errors = (work.error for work in works if isinstance(work.error, ServerError))
         return replace(report, server_error=next(errors, None))
-
-
-def _is_nonsense(planned: Planned) -> bool:
-    return isinstance(planned, Failed) and isinstance(planned.error, ProtocolError)
-
-
-def _garbled(error: Exception) -> ServerUnreachable:
-    """Return the failure of a server whose answers nobody can read. Its own words are kept."""
-    return ServerUnreachable(
-        Server.PLEX, f"No answer can be understood: {error}", hint="Look for a proxy between us and the servers."
-    )
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ from stashplex.stash.codec import (
     render_request,
     render_scenes_document,
 )
-from stashplex.stash.cover import Cover, NotModified, cover_of, rebased
+from stashplex.stash.cover import Cover, NotModified, cover_of, is_picture, rebased
 
 SCENES_PER_READ = 100
 MINIMUM_VERSION = "0.26"
@@ -46,6 +46,8 @@ _MARGIN = timedelta(hours=26)
 """Stash compares times as text in its own offset, which may have changed (5.5): ask for more, then look closely."""
 
 _NOT_OPEN = ("not initialized", "not initialised", "needs migration", "needs to be migrated", "migration required")
+_PANIC = "internal system error"
+"""What Stash says of a crash of its own: also of every question for data while it has no database to ask."""
 _LOCKED = ("database is locked", "database table is locked", "sqlite_busy")
 _FINISH = "Open Stash in a browser and finish its setup or migration."
 _T = TypeVar("_T")
@@ -71,7 +73,11 @@ class StashClient:
 
     async def check(self) -> StashIdentity:
         """Return who answers, if it is in service. Raises: ServerUnreachable (setup or migration is not finished)."""
-        identity = await self._ask(CHECK_DOCUMENT, {}, parse_check)
+        response = await self._post(CHECK_DOCUMENT, {})
+        errors = self._errors(response)
+        if errors:
+            raise self._failed(errors)
+        identity = self._decoded(parse_check, response)
         if identity.status.upper() != "OK":
             raise self._peer.told(_not_in_service(f" ({identity.status})"))
         return identity
@@ -129,13 +135,18 @@ class StashClient:
         """Return a scene's cover, `NotModified` if it is still the one of `etag`, None if there is none for Plex.
 
         None stands for a scene without a cover (Stash sends a drawing), a scene that is gone, and image types that
-        Plex does not show. Raises: ProtocolError, if Stash fails on this cover (500) and is in service otherwise.
+        Plex does not show. Raises: ProtocolError, if Stash fails on this cover (500) or gives a page instead and is in
+        service otherwise.
         """
         headers = {"Accept": "image/*"} | self._secret_headers | ({"If-None-Match": etag} if etag else {})
         response = await self._send(Request("GET", rebased(cover_url, self._peer.base_url), headers))
-        if response.status == 500:
+        if response.status == 500 or (response.status == 200 and is_page(response)):
             await self.check()  # a damaged image must not hold every other scene for ever
-            raise self._peer.not_understood("the request for a cover", response)
+            raise ProtocolError(
+                f"Stash answered the request for a cover with {response.status} and no image: "
+                f"{self._peer.excerpt(response.body)}",
+                hint="Replace the scene's cover in Stash.",
+            )
         self._require_served(response)
         if response.status == 304 and etag:
             return NotModified()
@@ -143,9 +154,10 @@ class StashClient:
             return None
         if response.status != 200:
             raise self._peer.not_understood("the request for a cover", response)
-        if is_page(response):
-            raise self._peer.told(self._peer.refused(response.status))
-        return cover_of(response)
+        cover = cover_of(response)
+        if cover is None and not is_picture(response):
+            raise self._peer.not_understood("the request for a cover", response)
+        return cover
 
     async def _batch(self, ids: list[SceneId]) -> dict[SceneId, Scene]:
         """Read up to 100 scenes; whatever the common query does not show is looked up by itself.
@@ -163,7 +175,7 @@ class StashClient:
         missing = [number for number in ids if number not in found]
         if missing:
             look = await self._post(render_each_document(fields, missing), {})
-            self._require_no_errors(look)
+            await self._require_no_errors(look)
             found |= self._decoded(lambda body: parse_each(body, fields.unknown_fields, missing), look)
         return {number: found[number] for number in ids if number in found}
 
@@ -174,7 +186,7 @@ class StashClient:
 
     async def _ask(self, document: str, variables: Mapping[str, object], parse: Callable[[bytes], _T]) -> _T:
         response = await self._post(document, variables)
-        self._require_no_errors(response)
+        await self._require_no_errors(response)
         return self._decoded(parse, response)
 
     async def _post(self, document: str, variables: Mapping[str, object]) -> Response:
@@ -200,8 +212,10 @@ class StashClient:
                 raise self._peer.told(_not_in_service())
         self._peer.require_served(response)
 
-    def _require_no_errors(self, response: Response) -> None:
+    async def _require_no_errors(self, response: Response) -> None:
         errors = self._errors(response)
+        if any(_PANIC in error.message.lower() for error in errors):
+            await self.check()
         if errors:
             raise self._failed(errors)
 

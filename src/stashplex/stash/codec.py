@@ -33,7 +33,8 @@ OPTIONAL_FIELDS: Mapping[str, tuple[str, str]] = {
 """Stash's field → what to ask for, and the name of the field of `Scene` that it fills."""
 
 CHECK_DOCUMENT = "query Check { version { version } systemStatus { status } }"
-FIELDS_DOCUMENT = 'query Fields { __type(name: "Scene") { fields { name } } }'
+FIELDS_DOCUMENT = 'query Fields { __type(name: "Scene") { fields(includeDeprecated: true) { name } } }'
+"""With deprecated fields: one that Stash is about to replace is still answered, and would be lost at once otherwise."""
 COUNT_DOCUMENT = "query Count { findScenes(filter: {per_page: 0}) { count } }"
 STAMPS_DOCUMENT = """query Stamps($n: Int!, $where: SceneFilterType) {
   findScenes(filter: {per_page: $n, sort: "id", direction: ASC}, scene_filter: $where) { scenes { id updated_at } }

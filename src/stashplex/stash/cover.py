@@ -57,6 +57,12 @@ def rebased(url: str, base_url: str) -> str:
     return f"{base_url}{path}{'?' + urlencode({'t': stamp}) if stamp else ''}"
 
 
+def is_picture(response: Response) -> bool:
+    """Tell whether an answer says that it is some picture, a drawing or a type that Plex cannot show included."""
+    declared = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return declared.startswith("image/")
+
+
 def cover_of(response: Response) -> Cover | None:
     """Return the cover in an answer of 200, None for Stash's placeholder and for images that Plex cannot show."""
     content_type = image_type(response.body)

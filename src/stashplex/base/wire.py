@@ -4,10 +4,12 @@ Not a client: it knows no endpoint of Stash or Plex. The clients build requests 
 Invariant: no secret of the peer is ever part of a message, a hint, a repr or an address.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from html import escape
 from typing import Protocol
 from urllib.parse import quote
 
@@ -190,9 +192,14 @@ class Peer:
     def scrubbed(self, text: str) -> str:
         """Return a foreign text on one line, without our secret in any spelling, and without anybody's token."""
         if self.secret:
-            for spelling in (self.secret, quote(self.secret, safe="")):
+            for spelling in _spellings(self.secret):
                 text = text.replace(spelling, "***")
         return _UNPRINTABLE.sub(" ", _TOKEN_ARGUMENT.sub(r"\1\2***", text)).strip()
+
+
+def _spellings(secret: str) -> tuple[str, ...]:
+    """Return a secret as addresses, pages and JSON write it."""
+    return (secret, quote(secret, safe=""), escape(secret), escape(secret, quote=False), json.dumps(secret)[1:-1])
 
 
 def is_page(response: Response) -> bool:

@@ -16,6 +16,9 @@ from stashplex.store.ledger import Ledger
 
 Progress = Callable[[int], None]
 
+SHOWN = 10
+"""So many unknown numbers are named in a message."""
+
 
 class Intake:
     """Marks entries for one Plex server."""
@@ -76,7 +79,8 @@ async def require_scenes(stash: StashClient, scene_ids: Sequence[SceneId]) -> No
         known |= (await stash.scenes(scene_ids[start : start + 100])).keys()
     missing = [str(scene_id) for scene_id in scene_ids if scene_id not in known]
     if missing:
+        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise ConfigError(
-            f"Stash has no scene {', '.join(missing)}.",
+            f"Stash has no scene {', '.join(missing[:SHOWN])}{more}.",
             hint="The number is the last part of a scene's address in Stash.",
         )

@@ -102,6 +102,7 @@ class Scheduler:
         self._report = RunReport()
         self._clock_offset_s = self._offset_s()
         self._orphans_at_s = -ORPHAN_LOOK_S
+        self._tokens: set[str] = set()
         self.wakeup = Wakeup()
 
     async def run_until_idle(self, wait_s: float, is_finished: Callable[[], bool] = lambda: False) -> RunReport:
@@ -137,6 +138,8 @@ class Scheduler:
 
     def _rest_s(self, due_at: datetime | None, wait_s: float) -> float | None:
         """Return how long to rest before the next round, None when waiting so long is of no use."""
+        if due_at is not None and self._report.server_error is None:
+            self._is_held()  # what is due later may wait for a server: then that is what stands in the way
         error = self._report.server_error
         pause_s = SHORT_SLEEP_S if isinstance(error, ServerHeld) else self._pause_s(due_at)
         if not wait_s or pause_s is None or isinstance(error, ServerRefused):
@@ -156,6 +159,8 @@ class Scheduler:
 
         An idle look is one read of the ledger.
         """
+        for token in tuple(self._tokens):
+            self._hand_back(token)
         if self._clock.monotonic_s() - self._orphans_at_s >= ORPHAN_LOOK_S:
             self._orphans_at_s = self._clock.monotonic_s()
             self._owners.expire_orphans(self._clock.now())
@@ -196,10 +201,16 @@ class Scheduler:
             await self._pass_over([leased], token, until)
 
     async def _pass_over(self, batch: Sequence[Leased], token: str, until: datetime) -> None:
+        self._tokens.add(token)
         try:
             self._count(await self._worker.pass_over(batch, token, until))
         finally:
-            self._ledger.release(token, now=self._clock.now())
+            self._hand_back(token)
+
+    def _hand_back(self, token: str) -> None:
+        """Hand back what a pass left. When the store refuses that too (a full disk), it is done before the next one."""
+        self._ledger.release(token, now=self._clock.now())
+        self._tokens.discard(token)
 
     def _terms(self) -> tuple[str, datetime, datetime]:
         """Return the token, the beginning and the end of a new lease."""

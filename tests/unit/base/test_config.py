@@ -114,3 +114,12 @@ def test_secrets_are_hidden_when_settings_are_printed() -> None:
 def test_a_missing_named_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         config.load(tmp_path / "none.toml", environment={})
+
+
+def test_a_folder_may_start_with_a_tilde() -> None:
+    assert config.load(environment={"STASHPLEX_DATA_DIR": " ~/kept "}).data_dir == Path.home() / "kept"
+
+
+def test_an_empty_folder_is_not_the_present_one() -> None:
+    with pytest.raises(ConfigError, match="must name a folder"):
+        config.load(environment={"STASHPLEX_DATA_DIR": " "})

@@ -1,5 +1,6 @@
 """What both clients share: statuses that concern the server, waits, excerpts without secrets, repaired JSON."""
 
+import html
 import json
 
 import pytest
@@ -125,3 +126,10 @@ def test_a_byte_order_mark_is_dropped() -> None:
 )
 def test_images_are_known_by_their_first_bytes(start: bytes, expected: str | None) -> None:
     assert image_type(start) == expected
+
+
+def test_a_secret_is_masked_in_the_spelling_of_pages_and_of_json() -> None:
+    secret = 'a"b<c>&d'
+    peer = Peer(Server.PLEX, "http://plex:32400", secret, "STASHPLEX_PLEX_URL", "STASHPLEX_PLEX_TOKEN")
+    echoed = f"{secret} {json.dumps(secret)} {html.escape(secret)} {html.escape(secret, quote=False)}"
+    assert peer.scrubbed(echoed) == '*** "***" *** ***'

@@ -317,7 +317,7 @@ async def test_a_cover_meets_a_server_fault(fault: tuple[Answer, type[StashplexE
     ("answer", "expected"),
     [
         (Response(302, {"location": "/login?returnURL=x"}, b""), ServerRefused),
-        (Response(200, {"content-type": "text/html"}, ECHO), ServerRefused),
+        (Response(200, {"content-type": "text/html"}, ECHO), ServerUnreachable),
         (Response(400, {}, ECHO), ProtocolError),
         (Response(304, {}, b""), ProtocolError),
     ],

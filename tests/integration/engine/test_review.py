@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from typing_extensions import override
 
 from asgi import AsgiTransport
 from simulation.virtual import VirtualClock, run_virtually
+from stashplex.base.errors import ConfigError, ServerHeld
 from stashplex.base.transport import Request, Response, Transport
 from stashplex.cli.sync import SyncReport
 from stashplex.domain.scene import SceneId
@@ -77,12 +79,19 @@ def test_a_run_waits_for_what_another_process_works_on(tmp_path: Path) -> None:
             assert clock.monotonic_s() - before_s >= 30.0
 
 
-def test_a_cover_on_which_stash_fails_holds_nobody_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        Response(500, {"content-type": "text/plain"}, b"blob not found"),
+        Response(200, {"content-type": "text/html"}, b"<!doctype html><html>Not Found</html>"),
+    ],
+)
+def test_a_cover_that_stash_cannot_give_holds_nobody_else(tmp_path: Path, bad: Response) -> None:
     world, clock = a_virtual_world(tmp_path, 30, posters=True)
 
     def failing(request: Request, response: Response) -> Response:
         is_bad = any(f"/scene/{number}/screenshot" in request.url for number in (3, 9, 20))
-        return Response(500, {}, b"blob not found") if is_bad else response
+        return bad if is_bad else response
 
     world.stash_transport = Between(AsgiTransport(world.stash.app), failing)
     report = synced(world, clock, wait_s=300.0)
@@ -104,3 +113,21 @@ def test_a_listing_that_tells_its_length_only_in_a_header_is_read_to_its_end(tmp
     world.plex.switches.page_cap = 15
     world.plex_transport = Between(AsgiTransport(world.plex.app), terse)
     assert synced(world, clock).synced == 40
+
+
+def test_a_run_that_ends_while_a_server_is_held_says_so(tmp_path: Path) -> None:
+    world, clock = a_virtual_world(tmp_path, 20)
+
+    def failing(request: Request, response: Response) -> Response:
+        return Response(500, {}, b"") if request.method == "PUT" else response
+
+    world.plex_transport = Between(AsgiTransport(world.plex.app), failing)
+    result = run_virtually(clock, 1, lambda: world.sync_result(wait_s=35.0))
+    assert isinstance(result.server_error, ServerHeld)
+    assert result.report.waiting == 20
+
+
+def test_unknown_scenes_are_not_all_named(tmp_path: Path) -> None:
+    world, clock = a_virtual_world(tmp_path, 3)
+    with pytest.raises(ConfigError, match=r"scene 4, 5, .*, 13 and 287 more"):
+        synced(world, clock, *range(1, 301))

@@ -300,7 +300,7 @@ def test_a_clock_that_jumps_loses_and_repeats_nothing(tmp_path: Path, days: int)
 
 def test_probes_are_spread_and_never_closer_than_a_tenth_of_the_wait(tmp_path: Path) -> None:
     async def act(stage: Stage) -> None:
-        stage.world._can_connect = always  # type: ignore[method-assign]
+        stage.world._can_connect = always  # type: ignore[method-assign, assignment]
         async with stage.serving() as app:
             await trio.sleep(5)
             stage.plex_is(up=False)

@@ -6,6 +6,7 @@ committed; one that cannot be understood is set aside with the reason and never 
 
 from collections.abc import Iterator
 from pathlib import Path
+from stat import S_ISREG
 
 import msgspec
 import structlog
@@ -80,13 +81,16 @@ class Spooling:
     def _read(self, path: Path) -> SceneId | None:
         """Return the scene of an event; set the file aside and return None if it is none that we understand."""
         try:
-            if not path.is_file():
+            status = path.lstat()
+            if not S_ISREG(status.st_mode):
                 self._set_aside(path, "not a file")
                 return None
-            if path.stat().st_size > LARGEST_BYTES:
+            if status.st_size > LARGEST_BYTES:
                 self._set_aside(path, f"larger than {LARGEST_BYTES} bytes")
                 return None
             event = msgspec.json.decode(path.read_bytes(), type=_Event)
+        except FileNotFoundError:
+            return None  # another process was faster
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self._set_aside(path, f"not an event: {error}")
             return None

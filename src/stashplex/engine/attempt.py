@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, ParamSpec, TypeVar
 
+from stashplex.base.errors import StashplexError
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -27,8 +29,22 @@ class Failed:
 
 
 async def attempt(step: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Done[T] | Failed:
-    """Return what a step gave or raised. Cancellation passes through."""
+    """Return what a step gave or raised. Cancellation passes through.
+
+    Several errors of ours at once (parts of a group that failed for one reason) are told as the first of them.
+    """
     try:
         return Done(await step(*args, **kwargs))
     except Exception as error:  # noqa: BLE001 - the one broad except: a bug costs an attempt, not the run
-        return Failed(error)
+        return Failed(_told(error))
+
+
+def _told(error: Exception) -> Exception:
+    """Return the error to tell: a group only when a bug is in it."""
+    if not isinstance(error, ExceptionGroup):
+        return error
+    ours, others = error.split(StashplexError)
+    if ours is None or others is not None:
+        return error
+    first = ours.exceptions[0]
+    return _told(first)

@@ -22,7 +22,7 @@ logger = structlog.get_logger()
 
 JOURNAL_ROWS = 30
 """Rows of history kept for each scene: the whole life of a dead letter, and the last few edits of one that changes
-often. 10,000 scenes at this limit are about 45 MB."""
+often. 10,000 scenes at this limit are about 40 MB."""
 
 HISTORY = timedelta(days=365)
 """How long history and outages are kept at most."""

@@ -7,6 +7,8 @@ import pytest
 from stashplex.base import config
 from stashplex.base.errors import ConfigError
 
+ABSURD_SECONDS = ("0", "-5", "nan", "inf", "1e9", "soon", "")
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,3 +125,21 @@ def test_a_folder_may_start_with_a_tilde() -> None:
 def test_an_empty_folder_is_not_the_present_one() -> None:
     with pytest.raises(ConfigError, match="must name a folder"):
         config.load(environment={"STASHPLEX_DATA_DIR": " "})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[
+            (key, value)
+            for key in ("retry_base_s", "not_found_cap_s", "recovery_timeout_s")
+            for value in ABSURD_SECONDS
+        ],
+        *[(key, value) for key in ("retry_limit", "not_found_limit") for value in ("-1", "1001", "2.5", "many")],
+        *[(key, value) for key in ("failure_threshold", "success_threshold") for value in ("0", "-1", "1001")],
+        *[("dead_retention_days", value) for value in ("0", "366", "-30", "0.5")],
+    ],
+)
+def test_absurd_retry_settings_are_refused_by_name(key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        config.load(environment={f"STASHPLEX_{key.upper()}": value})

@@ -77,6 +77,8 @@ def test_a_group_is_made_found_and_changed(client: StashInterface) -> None:
     try:
         assert client.find_group(int(made["id"]))["synopsis"] == "words"
         assert client.update_group({"id": made["id"], "director": "D"})["director"] == "D"
-        assert client.find_group(int(made["id"]), fragment="front_image_path")["front_image_path"] is None
+        paths = client.find_group(int(made["id"]), fragment="front_image_path back_image_path")
+        assert paths["front_image_path"].endswith("&default=true")
+        assert paths["back_image_path"] is None
     finally:
         client.call_GQL("mutation($id: ID!) { groupDestroy(input: {id: $id}) }", {"id": made["id"]})

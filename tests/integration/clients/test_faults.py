@@ -244,6 +244,33 @@ def graph_errors(*messages: str, status: int = 200) -> Response:
     return Response(status, {}, json.dumps({"data": None, "errors": errors}).encode())
 
 
+PANIC = "Internal system error. Error <runtime error: invalid memory address or nil pointer dereference>"
+
+
+def a_check(status: str) -> Response:
+    return Response(200, {}, json.dumps({"data": {"version": None, "systemStatus": {"status": status}}}).encode())
+
+
+def crashing(name: str, status: str) -> StashClient:
+    """A Stash that crashes at a question; one for scenes is asked twice."""
+    answers = [FIELDS, graph_errors(PANIC)] if name == "scenes" else []
+    return a_stash(*answers, graph_errors(PANIC), a_check(status))
+
+
+@pytest.mark.parametrize("name", [name for name in STASH_QUESTIONS if name != "check"])
+@pytest.mark.parametrize("status", ["NEEDS_MIGRATION", "SETUP"])
+async def test_a_crash_of_a_stash_without_a_database_is_an_outage(name: str, status: str) -> None:
+    with pytest.raises(ServerUnreachable, match=status) as caught:
+        await STASH_QUESTIONS[name](crashing(name, status))
+    assert caught.value.is_maintenance
+
+
+@pytest.mark.parametrize("name", STASH_QUESTIONS)
+async def test_a_crash_of_a_stash_in_service_concerns_its_question_alone(name: str) -> None:
+    with pytest.raises(ProtocolError, match="nil pointer"):
+        await STASH_QUESTIONS[name](crashing(name, "OK"))
+
+
 @pytest.mark.parametrize("name", STASH_QUESTIONS)
 @pytest.mark.parametrize(
     ("answer", "expected", "words"),

@@ -166,6 +166,10 @@ async def test_a_scene_that_is_gone_is_missing_and_the_others_are_not(world: Wor
     assert world.queries == ["Fields", "Scenes", "Each"]
 
 
+async def test_a_field_that_stash_is_about_to_replace_is_still_known(world: World) -> None:
+    assert {"movies", "title"} <= (await world.client.schema()).available
+
+
 async def test_fields_that_an_older_stash_does_not_have_stay_unknown(world: World) -> None:
     number = a_scene(world, date="2021-03-04", code="C")
     world.sim.switches.hidden = frozenset({"Scene.code", "Scene.rating100", "Scene.performers"})

@@ -19,6 +19,7 @@ from stashplex.base.transport import Response
 from stashplex.sim.stash.app import StashSim
 
 KEY = {"ApiKey": "stash-key"}
+JSON = {"Content-Type": "application/json"}
 
 
 class HandClock(Clock):
@@ -88,7 +89,8 @@ class Caller:
     ) -> Response:
         """Send a document, return whatever comes."""
         body = json.dumps({"query": query, "variables": variables or {}}).encode()
-        return await self.call("POST", "/graphql", headers=headers, body=body, hang_up=hang_up)
+        sent = {**JSON, **(self.headers if headers is None else headers)}
+        return await self.call("POST", "/graphql", headers=sent, body=body, hang_up=hang_up)
 
     async def ask(self, query: str, /, **variables: Any) -> Any:
         """Send a document that must succeed, return its data."""

@@ -5,7 +5,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from integration.sim_stash.caller import KEY, Caller, HandClock
+from integration.sim_stash.caller import JSON, KEY, Caller, HandClock
+from stashplex.base.transport import Response
 from stashplex.sim.stash.app import StashSim
 from stashplex.sim.stash.session import Session
 
@@ -16,6 +17,10 @@ VERSION = "{ version { version } }"
 
 def cookie_of(sim: StashSim) -> str:
     return sim.keeper.write_cookie(Session("admin"), sim.clock.now())
+
+
+def message_of(response: Response) -> str:
+    return str(json.loads(response.body)["errors"][0]["message"])
 
 
 async def login(caller: Caller) -> str:
@@ -36,7 +41,8 @@ async def test_a_wrong_key_fails_even_beside_a_valid_cookie(sim: StashSim, calle
     # fact 2
     headers = {"cookie": f"session={cookie_of(sim)}"}
     assert (await caller.reply(VERSION, headers=headers)).status == 200
-    assert (await caller.reply(VERSION, headers={**headers, "ApiKey": "wrong"})).status == 401
+    refused = await caller.reply(VERSION, headers={**headers, "ApiKey": "wrong"})
+    assert (refused.status, refused.body, refused.headers["www-authenticate"]) == (401, b"", "FormBased")
 
 
 @pytest.mark.parametrize("login_on", [True, False])
@@ -56,7 +62,7 @@ async def test_the_key_may_stand_in_the_address(sim: StashSim, caller: Caller) -
     # fact 3
     scene = sim.add_scene(title="a")
     body = json.dumps({"query": VERSION}).encode()
-    assert (await caller.call("POST", "/graphql?apikey=stash-key", headers={}, body=body)).status == 200
+    assert (await caller.call("POST", "/graphql?apikey=stash-key", headers=JSON, body=body)).status == 200
     assert (await caller.call("GET", f"/scene/{scene}/screenshot?t=1&apikey=stash-key", headers={})).status == 200
     assert (await caller.call("GET", f"/scene/{scene}/screenshot?apikey=no", headers={})).status == 401
 
@@ -82,10 +88,34 @@ async def test_a_wrong_variable_is_422_too(caller: Caller) -> None:
     assert response.status == 422
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"variables": {}}', b""])
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"query": 1}', b""])
 async def test_what_is_no_request_is_400(caller: Caller, body: bytes) -> None:
     # fact 4
-    assert (await caller.call("POST", "/graphql", body=body)).status == 400
+    assert (await caller.call("POST", "/graphql", headers=KEY | JSON, body=body)).status == 400
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"variables": {}}', b'{"query": ""}'])
+async def test_a_request_without_a_document_is_422(caller: Caller, body: bytes) -> None:
+    response = await caller.call("POST", "/graphql", headers=KEY | JSON, body=body)
+    assert (response.status, message_of(response)) == (422, "no operation provided")
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_that_is_not_declared_as_json_is_400(caller: Caller, kind: str | None) -> None:
+    body = json.dumps({"query": VERSION}).encode()
+    headers = KEY if kind is None else {**KEY, "Content-Type": kind}
+    response = await caller.call("POST", "/graphql", headers=headers, body=body)
+    assert (response.status, message_of(response)) == (400, "transport not supported")
+    charset = {**KEY, "Content-Type": "application/json; charset=utf-8"}
+    assert (await caller.call("POST", "/graphql", headers=charset, body=body)).status == 200
+
+
+async def test_behind_a_prefix_the_way_to_the_login_has_it_too(sim: StashSim, caller: Caller) -> None:
+    scene = sim.add_scene(title="a")
+    stranger = {"X-Forwarded-Prefix": "/stash"}
+    response = await caller.call("GET", f"/scene/{scene}/screenshot?t=1", headers=stranger)
+    target = f"%2Fstash%2Fscene%2F{scene}%2Fscreenshot%3Ft%3D1"
+    assert (response.status, response.headers["location"]) == (302, f"/stash/login?returnURL={target}")
 
 
 async def test_a_failing_resolver_is_200_with_errors_and_null_data(caller: Caller) -> None:

@@ -7,7 +7,7 @@ import pytest
 import trio.testing
 
 from asgi import AsgiTransport
-from integration.sim_stash.caller import KEY, Caller
+from integration.sim_stash.caller import JSON, KEY, Caller
 from stashplex.base.transport import Fault, Request, TransportFailed
 from stashplex.sim.stash.app import StashSim
 
@@ -78,11 +78,11 @@ def test_latency_is_virtual_under_a_virtual_clock() -> None:
 
     async def main() -> float:
         start = trio.current_time()
-        response = await transport.send(Request("POST", "http://stash/graphql", KEY, body))
+        response = await transport.send(Request("POST", "http://stash/graphql", KEY | JSON, body))
         assert response.status == 200
         sim.switches.hang = True
         with pytest.raises(TransportFailed) as failed:
-            await transport.send(Request("POST", "http://stash/graphql", KEY, body))
+            await transport.send(Request("POST", "http://stash/graphql", KEY | JSON, body))
         assert failed.value.fault is Fault.TIMEOUT_AFTER_SEND
         return float(trio.current_time() - start)
 

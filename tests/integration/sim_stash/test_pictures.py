@@ -44,9 +44,10 @@ async def test_a_cover_has_a_strong_etag_and_answers_304(sim: StashSim, caller: 
     assert response.headers["content-type"] == "image/jpeg"
     assert response.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert "last-modified" not in response.headers
-    again = await caller.call("GET", f"/scene/{scene}/screenshot", headers={**KEY, "if-none-match": etag})
-    assert (again.status, again.body) == (304, b"")
-    assert again.headers["cache-control"] == "no-cache"
+    for known in (etag, f'"x", {etag}', f"W/{etag}", "*"):
+        again = await caller.call("GET", f"/scene/{scene}/screenshot", headers={**KEY, "if-none-match": known})
+        assert (again.status, again.body) == (304, b"")
+        assert again.headers["cache-control"] == "no-cache"
 
 
 async def test_head_is_405(sim: StashSim, caller: Caller) -> None:
@@ -78,11 +79,15 @@ async def test_a_default_portrait_shows_in_the_address(sim: StashSim, caller: Ca
         assert response.body.startswith(body)
 
 
-async def test_a_group_without_pictures_has_no_address(sim: StashSim, caller: Caller) -> None:
-    group = sim.group("g", front_image=JPEG)
+async def test_a_group_without_pictures_has_a_default_front_and_no_back(sim: StashSim, caller: Caller) -> None:
     query = "query($id: ID!) { findGroup(id: $id) { front_image_path back_image_path } }"
+    bare = (await caller.ask(query, id=sim.group("bare")))["findGroup"]
+    assert bare["front_image_path"].endswith("&default=true")
+    assert bare["back_image_path"] is None
+    group = sim.group("g", front_image=JPEG)
     found = (await caller.ask(query, id=group))["findGroup"]
     assert found["back_image_path"] is None
+    assert "default" not in found["front_image_path"]
     response = await caller.call("GET", found["front_image_path"].removeprefix("http://stash.test:9999"))
     assert response.body == JPEG
 
@@ -95,8 +100,25 @@ async def test_an_uploaded_cover_is_served(sim: StashSim, caller: Caller) -> Non
     scene = sim.add_scene(title="a")
     await caller.update(scene, cover_image="data:image/png;base64,iVBORw0KGgo=")
     assert (await caller.call("GET", f"/scene/{scene}/screenshot")).headers["content-type"] == "image/png"
-    await caller.update(scene, cover_image=None)
-    assert (await caller.call("GET", f"/scene/{scene}/screenshot")).headers["content-type"] == "image/svg+xml"
+
+
+@pytest.mark.parametrize("nothing", [None, "", "data:image/png;base64,"])
+async def test_a_cover_cannot_be_taken_away(sim: StashSim, caller: Caller, nothing: str | None) -> None:
+    scene = sim.add_scene(title="a", cover=JPEG)
+    await caller.update(scene, cover_image=nothing)
+    assert (await caller.call("GET", f"/scene/{scene}/screenshot")).body == JPEG
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("iVBORw0KGgo=", "unsupported protocol scheme"), ("data:image/png;base64,!!", "illegal base64")]
+)
+async def test_a_cover_that_is_no_data_is_refused(sim: StashSim, caller: Caller, text: str, words: str) -> None:
+    scene = sim.add_scene(title="a", cover=JPEG)
+    mutation = "mutation($input: SceneUpdateInput!) { sceneUpdate(input: $input) { id } }"
+    (message,) = await caller.errors(mutation, input={"id": scene, "title": "b", "cover_image": text})
+    assert message.startswith("processing cover image: ")
+    assert words in message
+    assert (await caller.scene(scene, "title"))["title"] == "a"
 
 
 async def test_pictures_are_counted_apart(sim: StashSim, caller: Caller) -> None:

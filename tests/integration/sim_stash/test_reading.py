@@ -219,16 +219,65 @@ async def test_a_page_is_no_snapshot(sim: StashSim, caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    "scene_filter",
+    ("scene_filter", "cause"),
     [
-        {"updated_at": {"modifier": "INCLUDES", "value": "2026"}},
-        {"id": {"modifier": "INCLUDES", "value": 1}},
+        ({"updated_at": {"modifier": "INCLUDES", "value": "2026"}}, "unsupported date modifier type"),
+        ({"id": {"modifier": "INCLUDES", "value": 1}}, "unsupported numeric modifier type INCLUDES"),
+        ({"title": {"modifier": "GREATER_THAN", "value": "a"}}, "unsupported string filter modifier"),
     ],
 )
 async def test_a_modifier_that_does_not_fit_is_an_internal_error(
-    caller: Caller, scene_filter: dict[str, object]
+    caller: Caller, scene_filter: dict[str, object], cause: str
 ) -> None:
-    assert await caller.errors(FIND, s=scene_filter) == ["Internal system error"]
+    assert await caller.errors(FIND, s=scene_filter) == [f"Internal system error. Error <{cause}>"]
+
+
+async def test_a_modifier_that_does_not_fit_links_is_ignored(sim: StashSim, caller: Caller) -> None:
+    fill(sim, 3)
+    found = await caller.ask(FIND, s={"tags": {"modifier": "GREATER_THAN", "value": ["1"]}})
+    assert len(found["findScenes"]["scenes"]) == 3
+
+
+async def test_and_excludes_or(caller: Caller) -> None:
+    title = {"title": {"modifier": "EQUALS", "value": "a"}}
+    assert await caller.errors(FIND, s={"AND": title, "OR": title}) == ["cannot have AND and OR in the same filter"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (["1", "99"], "scene with id 99 not found"),
+        (["1", "1"], "validating ids: duplicate id found: 1"),
+        (["x"], 'converting ids: strconv.Atoi: parsing "x": invalid syntax'),
+        (["9" * 20], f'converting ids: strconv.Atoi: parsing "{"9" * 20}": value out of range'),
+    ],
+)
+async def test_an_id_that_does_not_fit_says_how(sim: StashSim, caller: Caller, ids: list[str], message: str) -> None:
+    fill(sim, 3)
+    assert await caller.errors("query($i: [ID!]) { findScenes(ids: $i) { count } }", i=ids) == [message]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("2021-03-04", "2021-03-04"), ("2021-03", "2021-03"), ("2021", "2021"), ("0000", "0000"), ("", None),
+        ("2021-03-04T10:00:00Z", "2021-03-04"), ("2021-03-04 10:00:00", "2021-03-04"),
+    ],
+)  # fmt: skip
+async def test_a_date_may_be_partial_and_has_no_time(
+    sim: StashSim, caller: Caller, given: str, kept: str | None
+) -> None:
+    scene = sim.add_scene(title="a", date="1999")
+    await caller.update(scene, date=given)
+    assert (await caller.scene(scene, "date"))["date"] == kept
+
+
+@pytest.mark.parametrize("given", ["2021-3", "2021-02-30", "2021-13", " 2021", "12345", "2021-00-00", "soon"])
+async def test_what_is_no_date_is_refused(sim: StashSim, caller: Caller, given: str) -> None:
+    scene = sim.add_scene(title="a", date="1999")
+    mutation = "mutation($input: SceneUpdateInput!) { sceneUpdate(input: $input) { id } }"
+    (message,) = await caller.errors(mutation, input={"id": scene, "date": given})
+    assert message.startswith(f'converting date: failed to parse date "{given}"')
 
 
 async def test_an_unknown_sort_is_an_error(caller: Caller) -> None:
@@ -309,8 +358,12 @@ async def test_introspection_lists_the_fields_of_this_version(sim: StashSim, cal
 async def test_without_a_database_data_queries_fail(sim: StashSim, caller: Caller, status: str) -> None:
     sim.switches.status = status
     assert (await caller.ask("{ systemStatus { status } version { version } }"))["systemStatus"]["status"] == status
-    assert await caller.errors(FIND) == ["database not initialized"]
-    assert await caller.errors('mutation { tagCreate(input: {name: "a"}) { id } }') == ["database not initialized"]
+    nothing = ["Internal system error. Error <runtime error: invalid memory address or nil pointer dereference>"]
+    assert await caller.errors(FIND) == nothing
+    assert await caller.errors('mutation { tagCreate(input: {name: "a"}) { id } }') == nothing
+    assert await caller.ask('{ __type(name: "Scene") { name } }') == {"__type": {"name": "Scene"}}
+    picture = await caller.call("GET", "/scene/1/screenshot?t=1")
+    assert (picture.status, picture.body) == (500, b"")
 
 
 async def test_statistics_count(sim: StashSim, caller: Caller) -> None:

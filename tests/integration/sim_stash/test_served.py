@@ -6,14 +6,14 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from integration.sim_stash.caller import KEY, Workshop
+from integration.sim_stash.caller import JSON, KEY, Workshop
 from integration.sim_stash.server import serving_whole
 from stashplex.sim.stash.app import StashSim
 
 
 def mutate(address: str, document: str) -> Any:
     body = json.dumps({"query": document}).encode()
-    request = urllib.request.Request(f"{address}/graphql", body, KEY)
+    request = urllib.request.Request(f"{address}/graphql", body, KEY | JSON)
     with urllib.request.urlopen(request, timeout=20) as response:
         return json.load(response)
 

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from integration.sim_stash.caller import KEY, Workshop
+from integration.sim_stash.caller import JSON, KEY, Workshop
 from integration.sim_stash.server import serving_whole
 from stashplex.sim.stash.app import StashSim
 
@@ -44,7 +44,7 @@ def read(socket: ClientConnection) -> Any:
 
 def mutate(address: str, document: str) -> None:
     body = json.dumps({"query": document}).encode()
-    request = urllib.request.Request(f"{address}/graphql", body, KEY)
+    request = urllib.request.Request(f"{address}/graphql", body, KEY | JSON)
     with urllib.request.urlopen(request, timeout=10) as response:
         assert "errors" not in json.load(response)
 

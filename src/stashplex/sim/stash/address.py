@@ -46,7 +46,9 @@ def image_path(owner: Performer | Studio | Tag, base: str) -> str:
 
 
 def group_path(group: Group, base: str, side: str) -> str | None:
-    """Return the address of a group's front or back, None without a picture."""
-    if getattr(group, f"{side}_image") is None:
+    """Return the address of a group's front or back. Without a picture the front says so, and the back is None."""
+    has_image = getattr(group, f"{side}_image") is not None
+    if side == "back" and not has_image:
         return None
-    return f"{base}/group/{group.id}/{side}image?t={unix_s(group.updated_at)}"
+    default = "" if has_image else "&default=true"
+    return f"{base}/group/{group.id}/{side}image?t={unix_s(group.updated_at)}{default}"

@@ -6,7 +6,9 @@ that, because not every change moves `updated_at`.
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from stashplex.sim.stash.library import Library
@@ -14,6 +16,10 @@ from stashplex.sim.stash.model import Membership, Scene, StashID, Studio, Tag
 from stashplex.sim.stash.refusal import RequestRefused
 
 Write = Callable[[Library, Any, Any], None]
+_DATE = re.compile(
+    r"(?P<date>(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2}))?)?)"
+    r"(?(day)(?: [0-9:]{8}|T[0-9:]{8}(?:Z|[+-][0-9:]{5}))?)"
+)
 
 
 def assign(library: Library, kind: str, thing: Any, given: Mapping[str, Any]) -> None:
@@ -25,16 +31,36 @@ def assign(library: Library, kind: str, thing: Any, given: Mapping[str, Any]) ->
 
 
 def picture_of(text: str | None) -> bytes | None:
-    """Return the bytes of a data URL, or of bare base64. Raises: RequestRefused."""
+    """Return the bytes of a data URL, None for nothing. Raises: RequestRefused."""
     if not text:
         return None
     if text.startswith(("http://", "https://")):
         raise RequestRefused("the simulated server fetches no pictures: send a data URL")
+    head, is_data, data = text.partition(";base64,")
+    if not is_data or not head.startswith("data:"):
+        message = f'Get "{text}": unsupported protocol scheme ""'
+        raise RequestRefused(message)
     try:
-        return base64.b64decode(text.rpartition(",")[2], validate=True)
+        return base64.b64decode(data, validate=True) or None
     except binascii.Error as error:
         message = f"illegal base64 data: {error}"
         raise RequestRefused(message) from error
+
+
+def date_of(text: str | None) -> str | None:
+    """Return a date, a month or a year as it is kept: without a time, None for nothing. Raises: RequestRefused."""
+    if not text:
+        return None
+    known = _DATE.fullmatch(text)
+    try:
+        if known is not None:
+            year = "2000" if known["year"] == "0000" else known["year"]  # Stash has a year 0, a leap year too
+            datetime.fromisoformat("-".join((year, known["month"] or "01", known["day"] or "01")))
+            return known["date"]
+    except ValueError:
+        pass
+    message = f'converting date: failed to parse date "{text}"'
+    raise RequestRefused(message)
 
 
 def combined(mode: str, old: Iterable[Any], new: Iterable[Any]) -> tuple[Any, ...]:
@@ -83,6 +109,19 @@ def _link(name: str, table: str) -> Write:
 
 def _picture(name: str) -> Write:
     return lambda _, thing, value: setattr(thing, name, picture_of(value))
+
+
+def _cover(_: Library, scene: Any, value: str | None) -> None:
+    """Write a cover; nothing can take one away, null and "" leave it as it is."""
+    try:
+        scene.cover = picture_of(value) or scene.cover
+    except RequestRefused as error:
+        message = f"processing cover image: {error}"
+        raise RequestRefused(message) from error
+
+
+def _date(_: Library, thing: Any, value: str | None) -> None:
+    thing.date = date_of(value)
 
 
 def _url(_: Library, thing: Any, value: str | None) -> None:
@@ -153,7 +192,8 @@ _PERFORMERS = _links("performers", "performers")
 _WRITERS: dict[str, dict[str, Write]] = {
     "scene": {
         **{name: _text(name) for name in ("title", "code", "details", "director")},
-        **{name: _value(name) for name in ("date", "rating100")},
+        "date": _date,
+        "rating100": _value("rating100"),
         "organized": _flag("organized"),
         "url": _url,
         "urls": _texts("urls"),
@@ -163,7 +203,7 @@ _WRITERS: dict[str, dict[str, Write]] = {
         "groups": _groups,
         "movies": _groups,
         "tag_ids": _TAGS,
-        "cover_image": _picture("cover"),
+        "cover_image": _cover,
         "stash_ids": _stash_ids,
         "play_duration": _play_duration,
         "primary_file_id": _primary_file,
@@ -203,7 +243,8 @@ _WRITERS: dict[str, dict[str, Write]] = {
     },
     "group": {
         **{name: _text(name) for name in ("name", "aliases", "director", "synopsis")},
-        **{name: _value(name) for name in ("duration", "date", "rating100")},
+        **{name: _value(name) for name in ("duration", "rating100")},
+        "date": _date,
         "studio_id": _STUDIO,
         "urls": _texts("urls"),
         "tag_ids": _TAGS,
@@ -212,7 +253,8 @@ _WRITERS: dict[str, dict[str, Write]] = {
     },
     "gallery": {
         **{name: _text(name) for name in ("title", "code", "details")},
-        **{name: _value(name) for name in ("date", "rating100")},
+        "date": _date,
+        "rating100": _value("rating100"),
         "organized": _flag("organized"),
         "urls": _texts("urls"),
         "studio_id": _STUDIO,

@@ -12,7 +12,7 @@ from stashplex.sim.stash.job import Jobs
 from stashplex.sim.stash.library import Library
 from stashplex.sim.stash.log import Log
 from stashplex.sim.stash.plugin import Shelf
-from stashplex.sim.stash.refusal import RequestRefused
+from stashplex.sim.stash.refusal import InternalSystemError
 from stashplex.sim.stash.scan import Scanner
 from stashplex.sim.stash.scene_filter import SceneFilters
 from stashplex.sim.stash.session import Session
@@ -57,6 +57,6 @@ class Context:
         return self.parts.library
 
     def need_database(self) -> None:
-        """Return if data can be read. Raises: RequestRefused while the server is being set up or migrated."""
+        """Return if data can be read. Raises: InternalSystemError while the server is not set up or not migrated."""
         if self.parts.switches.status != "OK":
-            raise RequestRefused("database not initialized")
+            raise InternalSystemError

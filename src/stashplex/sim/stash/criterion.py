@@ -1,7 +1,7 @@
 """Single criteria of a filter, turned into predicates with the meaning SQL gives them in Stash.
 
 Text compares as SQLite's LIKE does, times compare as text. A modifier that Stash cannot handle makes it panic, so
-it ends as an "Internal system error" here too; what only this simulator lacks says so.
+it ends as an "Internal system error" here too (for links it is ignored); what only this simulator lacks says so.
 """
 
 import re
@@ -21,7 +21,8 @@ def compile_filter(given: Mapping[str, Any], build: Callable[[str, Any], Callabl
     """Return a whole filter as one predicate. Shape: `build(name, criterion)` knows the fields."""
     joined = [name for name in ("AND", "OR", "NOT") if given.get(name) is not None]
     if len(joined) > 1:
-        raise RequestRefused("cannot have more than one of AND, OR and NOT in a filter")
+        message = f"cannot have {joined[0]} and {joined[1]} in the same filter"
+        raise RequestRefused(message)
     tests = [
         build(name, value) for name, value in given.items() if name not in ("AND", "OR", "NOT") if value is not None
     ]
@@ -75,7 +76,7 @@ def text_test(criterion: Criterion) -> Callable[[str | None], bool]:
         return _negated(lambda text: found(text or "") is not None, modifier == "NOT_MATCHES_REGEX")
     if modifier in ("IS_NULL", "NOT_NULL"):
         return _negated(lambda text: not (text or "").strip(), modifier == "NOT_NULL")
-    raise InternalSystemError
+    raise InternalSystemError("unsupported string filter modifier")
 
 
 def order_test(criterion: Criterion) -> Test:
@@ -92,7 +93,10 @@ def order_test(criterion: Criterion) -> Test:
         "NOT_BETWEEN": lambda x: x is not None and not value <= x <= other,
     }
     if modifier not in tests:
-        raise InternalSystemError
+        is_time = isinstance(value, str)
+        raise InternalSystemError(
+            "unsupported date modifier type" if is_time else f"unsupported numeric modifier type {modifier}"
+        )
     return tests[modifier]
 
 
@@ -102,7 +106,7 @@ def flag_test(wanted: bool) -> Test:
 
 
 def links_test(criterion: Criterion, *, table: Table[Any] | None = None, below: str = "") -> Test:
-    """Return a test of the ids that a thing refers to.
+    """Return a test of the ids that a thing refers to. A modifier that does not fit is ignored, like the whole test.
 
     Shape: with `table` and `below`, each wanted id stands for itself and its descendants to `depth`.
     """
@@ -121,7 +125,7 @@ def links_test(criterion: Criterion, *, table: Table[Any] | None = None, below: 
         "NOT_NULL": bool,
     }
     if modifier not in tests:
-        raise InternalSystemError
+        return lambda _: True
     test = tests[modifier]
     if not wanted and modifier in ("INCLUDES", "INCLUDES_ALL", "EXCLUDES"):
         return lambda ids: not unwanted & set(ids)

@@ -21,6 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _OPEN = ("/login", "/logout", "/healthz")
+_ASK_FOR_LOGIN = ((b"www-authenticate", b"FormBased"),)
 _PICTURES = ("/screenshot", "/image", "/frontimage", "/backimage")
 
 
@@ -50,7 +51,7 @@ class Door:
             query = {name: values[0] for name, values in parse_qs(asked.query_string).items()}
             session = self.keeper.identify(headers, query, self.clock.now())
         except Refused:
-            await outbox.refuse(401)
+            await outbox.refuse(401, _ASK_FOR_LOGIN)
             return
         if self.switches.login and not session.user and asked.path not in _OPEN:
             await self._send_away(asked, outbox)
@@ -85,10 +86,11 @@ class Door:
         self.journal.counts.refused += 1
         last = asked.path.rpartition("/")[2]
         if asked.path == "/graphql" or "." in last:
-            await outbox.refuse(401, [(b"www-authenticate", b"FormBased")])
+            await outbox.refuse(401, _ASK_FOR_LOGIN)
             return
-        target = asked.path + (f"?{asked.query_string}" if asked.query_string else "")
-        location = f"/login?returnURL={quote(target, safe='')}"
+        prefix = asked.headers.get("x-forwarded-prefix", "").rstrip("/")
+        target = prefix + asked.path + (f"?{asked.query_string}" if asked.query_string else "")
+        location = f"{prefix}/login?returnURL={quote(target, safe='')}"
         await outbox.refuse(302, [(b"location", location.encode("latin-1"))])
 
 

@@ -1,7 +1,8 @@
 """`/graphql` over HTTP: reads a request, runs it, writes the answer with Stash's status codes.
 
-A document that does not fit is 422, a body that is no JSON is 400, everything that was run is 200, errors or not.
-Queries run without the event loop; a mutation may wait for hooks, and dies with its client's connection.
+A document that does not fit is 422, a body that is no JSON or is not declared as JSON is 400, everything that was run
+is 200, errors or not. Queries run without the event loop; a mutation may wait for hooks, and dies with its client's
+connection.
 """
 
 import gzip
@@ -30,10 +31,14 @@ class Endpoint:
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
+        if request.method == "POST" and _media_type(request) != "application/json":
+            return _refused(request, "transport not supported", 400)
         try:
             asked = await _read(request)
         except (msgspec.DecodeError, KeyError, TypeError, ValueError):
-            return _json(request, {"errors": [{"message": "json body could not be decoded"}], "data": None}, 400)
+            return _refused(request, "json request body could not be decoded", 400)
+        if not asked["query"]:
+            return _refused(request, "no operation provided", 422)
         _note(request.state.asked, asked)
         headers = plain_headers(request.scope["headers"])
         context = Context(self.parts, address.base_of(headers, request.url.scheme), request.state.session)
@@ -80,10 +85,17 @@ async def _read(request: Request) -> Mapping[str, Any]:
             given["variables"] = msgspec.json.decode(given["variables"])
     else:
         given = msgspec.json.decode(await request.body())
-    if not isinstance(given, dict) or not isinstance(given.get("query"), str):
+    if not isinstance(given, dict) or not isinstance(given.get("query", ""), str):
         raise TypeError("no query")
-    asked: dict[str, Any] = given
-    return asked
+    return {"query": "", **given}
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _refused(request: Request, message: str, status: int) -> Response:
+    return _json(request, {"errors": [{"message": message}], "data": None}, status)
 
 
 def _note(entry: Asked, asked: Mapping[str, Any]) -> None:

@@ -92,13 +92,15 @@ class Found:
         return 0.0
 
 
-def find_ids(table: Table[Any], ids: Sequence[Any], kind: str) -> Found:
+def find_ids(table: Table[Any], ids: Sequence[Any]) -> Found:
     """Return exactly these, in this order. Raises: RequestRefused for an unknown or repeated id."""
-    wanted = [parse_id(each) for each in ids]
-    if len(set(wanted)) != len(wanted):
-        message = f"duplicate id in {kind} ids"
-        raise RequestRefused(message)
-    rows = [table.get_known(each) for each in wanted]
+    seen: set[str] = set()
+    for each in map(str, ids):
+        if each in seen:
+            message = f"validating ids: duplicate id found: {each}"
+            raise RequestRefused(message)
+        seen.add(each)
+    rows = [table.get_known(each) for each in [parse_id(each, "converting ids: ") for each in ids]]
     return Found(lambda: rows, rows)
 
 

@@ -26,6 +26,7 @@ from stashplex.sim.stash.refusal import RequestRefused
 from stashplex.sim.stash.timetext import Stamper
 
 T = TypeVar("T")
+_ATOI_LIMIT = 1 << 63
 
 
 class Table(dict[int, T]):
@@ -83,13 +84,17 @@ class Table(dict[int, T]):
         return tuple(found)
 
 
-def parse_id(text: Any) -> int:
-    """Return an id argument as a number. Raises: RequestRefused."""
+def parse_id(text: Any, told: str = "") -> int:
+    """Return an id argument as a number. Shape: `told` begins the message. Raises: RequestRefused."""
     try:
-        return int(text)
+        number = int(text)
     except (TypeError, ValueError) as error:
-        message = f'strconv.Atoi: parsing "{text}": invalid syntax'
+        message = f'{told}strconv.Atoi: parsing "{text}": invalid syntax'
         raise RequestRefused(message) from error
+    if not -_ATOI_LIMIT <= number < _ATOI_LIMIT:
+        message = f'{told}strconv.Atoi: parsing "{text}": value out of range'
+        raise RequestRefused(message)
+    return number
 
 
 class Library:

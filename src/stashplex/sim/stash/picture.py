@@ -1,7 +1,7 @@
 """Pictures over HTTP: covers, portraits, group fronts and backs.
 
 The ETag is the quoted MD5 of the bytes; `t` in the address makes the answer cacheable for ever, whatever `t` says.
-Without a picture the answer is still 200, with a drawn placeholder. HEAD is not known.
+Without a picture the answer is still 200, with a drawn placeholder. HEAD is not known. Without a database it is 500.
 """
 
 import hashlib
@@ -61,14 +61,18 @@ class Pictures:
         return self._answer(request, self.parts.library.groups, "back_image")
 
     def _answer(self, request: Request, table: Table[Any], attribute: str, number: str = "id") -> Response:
-        owner = table.get(request.path_params[number]) if self.parts.switches.status == "OK" else None
+        if self.parts.switches.status != "OK":
+            return Response(status_code=500)
+        owner = table.get(request.path_params[number])
         if owner is None:
             return Response("Not Found", 404)
         body = bytes_of(getattr(owner, attribute) if attribute else None) or PLACEHOLDER
         etag = f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'
         cached = "private, max-age=31536000, immutable" if "t" in request.query_params else "no-cache"
         headers = {"ETag": etag, "Cache-Control": cached}
-        if etag in [each.strip() for each in request.headers.get("if-none-match", "").split(",")]:
+        if {etag, "*"} & {
+            each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")
+        }:
             return Response(status_code=304, headers=headers)
         return Response(body, headers=headers, media_type=media_type_of(body))
 

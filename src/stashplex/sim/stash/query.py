@@ -40,7 +40,7 @@ def _scenes(_: Any, info: Info, scene_filter: Given = None, filter: Given = None
         return Found(list, [])
     ids = given.get("ids") or given.get("scene_ids")
     if ids:
-        found = find_ids(parts.library.scenes, ids, "scene")
+        found = find_ids(parts.library.scenes, ids)
     else:
         matches = parts.filters.predicate(scene_filter)
         found = find_scenes(parts.library, Page.of(filter), matches, least_id(scene_filter))
@@ -91,7 +91,7 @@ def _find(table: str, kind: str, texts: Callable[[Any], Any] = entity_texts) -> 
             return Found(list, [])
         ids = ids or given.get(f"{kind}_ids")
         if ids:
-            return find_ids(rows, ids, kind)
+            return find_ids(rows, ids)
         wanted = given.get("scene_marker_filter" if kind == "marker" else f"{kind}_filter")
         predicate = context.parts.filters.entities.predicate(kind, wanted)
         return find_rows(rows.values(), Page.of(filter), predicate, texts)
@@ -156,7 +156,7 @@ def _system_status(_: Any, info: Info) -> dict[str, Any]:
     general = parts.settings.general()
     is_setup = parts.switches.status == "SETUP"
     return {
-        "databaseSchema": None if is_setup else parts.switches.database_schema,
+        "databaseSchema": 0 if is_setup else parts.switches.database_schema,
         "databasePath": "" if is_setup else general["databasePath"],
         "configPath": "" if is_setup else general["configFilePath"],
         "appSchema": parts.switches.app_schema,

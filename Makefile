@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test check format bench docs lock clean crash
+.PHONY: help setup demo test sim check format bench docs lock clean crash
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,8 +21,12 @@ test: setup ## all tests (ARGS="-k path" for some)
 	@$(BIN)/pytest -q -n 2 $(ARGS)
 
 KILLS ?= 200
-crash: setup ## kill the service KILLS times (200) and start it again; KILLS=2000 for a long look
-	@$(BIN)/pytest -q -n 2 tests/crash --kills $(KILLS) $(ARGS)
+POWER ?= 200
+crash: setup ## kill the service KILLS times (200), cut the power POWER times (200); 2000 of each for a long look
+	@$(BIN)/pytest -q -n 2 tests/crash --kills $(KILLS) --power-cuts $(POWER) $(ARGS)
+
+sim: setup ## seeded simulation of the whole engine (SEEDS=20000 for more, SEED=7 to replay one, ARGS=--log)
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500)) $(ARGS)
 
 check: setup ## style, types, import rules
 	@$(BIN)/ruff check .

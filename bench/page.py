@@ -1,7 +1,7 @@
 """The page of figures, docs/reference/performance.md: its tables are written here, its prose by people.
 
 A block stands between `<!-- bench:NAME -->` and `<!-- /bench -->`: one for each measure, and the summary, where each
-line ends in the name of its measure as a comment. Invariant: only what was measured changes.
+line holds the name of its measure as a comment. Invariant: only what was measured changes.
 """
 
 from collections.abc import Sequence
@@ -35,11 +35,11 @@ def _rendered(result: Result, now: datetime) -> str:
 
 
 def _summary_line(row: Row, name: str) -> str:
-    return f"{_line((row.what, row.target, row.measured, row.baseline, row.verdict))} {_mark(name)}"
+    return _line((row.what, row.target, row.measured, row.baseline, f"{row.verdict} {_mark(name)}"))
 
 
 def _lines_of(block: str, name: str) -> list[str]:
-    return [line for line in block.splitlines() if line.endswith(_mark(name))]
+    return [line for line in block.splitlines() if line.endswith(f"{_mark(name)} |")]
 
 
 def _mark(name: str) -> str:

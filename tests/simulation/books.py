@@ -1,7 +1,7 @@
 """The ledger as an observer sees it: every row is compared with itself after each commit of each process.
 
-It reads the file by a connection of its own and speaks plain SQL, so that it shares no mistake with the store. It knows the
-rules (reliability.md, I1, I3, I4, I10, I12) and not how they are kept.
+It reads the file by a connection of its own and speaks plain SQL, so that it shares no mistake with the store. It knows
+the rules (reliability.md, I1, I3, I4, I10, I12) and not how they are kept.
 """
 
 import sqlite3
@@ -65,6 +65,7 @@ class Shut:
 
     state: str
     life: Life
+    opener: Life
     at_s: float
     token: str | None
 
@@ -82,6 +83,8 @@ class Books:
         self.shut: dict[str, Shut] = {}
         self.unverified: dict[tuple[int, str], str] = {}
         self.failures: Counter[str] = Counter()
+        self.died: dict[int, str] = {}
+        self.writers: dict[Life, set[int]] = {}
 
     def close(self) -> None:
         """Close the connection."""
@@ -166,6 +169,19 @@ class Books:
             if old is not None and old.error_type is not None and row.error_type is None:
                 account.violate("I4", f"the error was forgotten at lease: {old} -> {row}")
         self._check_count(old, row, list(events))
+        self._reach(old, row)
+
+    def _reach(self, old: Row | None, row: Row) -> None:
+        if row.state == "dead":
+            self.died[row.scene] = row.error_type or ""
+            self._account.reach(f"dead: {row.error_type}")
+        elif row.is_in_step and row.scene in self.died:
+            error_type = self.died.pop(row.scene)
+            self._account.reach("dead, then in step")
+            if error_type == "PlexNotFound":
+                self._account.reach("dead of not found, revived by its file")
+        if row.is_in_step and old is not None and old.error_type == "PlexNotFound":
+            self._account.reach("a waiting scene's file appeared")
 
     def _left(self, life: Life, old: Row, row: Row, now: int) -> None:
         """A lease ended: by its holder, or because its time or its holder is over."""
@@ -179,6 +195,8 @@ class Books:
             account.violate("I1", f"{life.name} took scene {row.scene} from {lease.life.name}: {old} -> {row}")
         if lease.life is not life or row.token is not None:
             account.reach("lease ran out and was taken over")
+            if lease.life is not life and not lease.life.is_dead and row.scene in self.writers.get(lease.life, ()):
+                account.reach("lease lost while writing")
             return
         if is_over:
             account.reach("settled after the lease's time, still the holder")
@@ -212,24 +230,25 @@ class Books:
             account.violate("I4", f"several attempts were spent at once: {old} -> {row}")
 
     def _look_at_breakers(self, life: Life) -> None:
+        """Note what changed; a breaker opens for a reason."""
         account = self._account
         for server, state, token, cause in self._connection.execute(_BREAKERS):
             known = self.shut.get(server)
-            if (known.state if known else "closed") != state or (known and known.token != token):
-                account.note(
-                    f"{life.name} breaker {server} {known.state if known else 'closed'} -> {state} {cause or ''}"
-                )
-                account.reach(f"breaker: {known.state if known else 'closed'} -> {state}")
-                if known is None and not self.failures[server.split()[0]]:
-                    account.violate("breaker", f"{server} opened ({cause}), and nothing of it had failed")
-                if state != "closed":
-                    account.reach(f"outage: {cause}")
-            else:
+            former = known.state if known else "closed"
+            if former == state and (known is None or known.token == token):
                 continue
+            account.note(f"{life.name} breaker {server} {former} -> {state} {cause or ''}")
+            account.reach(f"breaker: {former} -> {state}")
+            if known is None and not self.failures[server.split()[0]]:
+                account.violate("breaker", f"{server} opened ({cause}), and nothing of it had failed")
+            opener = known.opener if known else life
             if state == "closed":
-                self.shut.pop(server, None)
+                del self.shut[server]
+                if opener is not life and not opener.is_dead:
+                    account.reach("another process's probe closed the breaker")
             else:
-                self.shut[server] = Shut(state, life, self._clock.monotonic_s(), token)
+                account.reach(f"outage: {cause}")
+                self.shut[server] = Shut(state, life, opener, self._clock.monotonic_s(), token)
 
 
 def _state(rows: dict[int, Row], row: Row) -> str | None:

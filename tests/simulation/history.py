@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import trio
+from typing_extensions import override
 
 from asgi import AsgiTransport
 from simulation.account import Account, Violation
@@ -53,6 +54,16 @@ class Verdict:
     tail: tuple[str, ...]
     virtual_s: float
     everything: tuple[str, ...] = ()
+
+    @property
+    def replay(self) -> str:
+        """The command that plays this very run again."""
+        return f"make sim SEED={self.seed}"
+
+    @override
+    def __str__(self) -> str:
+        found = "\n".join(map(str, self.violations))
+        return "\n".join((*self.tail, "", found, f"replay: {self.replay}"))
 
 
 @dataclass
@@ -197,7 +208,7 @@ def play(seed: int, *, weather: Weather | None = None, is_recorded: bool = False
         except BaseExceptionGroup as group:  # a bug of the program or of ours: it belongs to the verdict
             account.violate("crash", "; ".join(_leaves(group)))
             end = ""
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the seed that shows it must be told
             account.violate("crash", f"{type(error).__name__}: {error}")
             end = ""
         account.note(f"the end: {end}")

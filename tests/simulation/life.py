@@ -15,7 +15,6 @@ from typing_extensions import override
 
 from stashplex.store.database import Database
 
-
 HOT_PER_S = 1_500
 """Reads, commits and requests of one process in one second beyond which it spins."""
 
@@ -64,7 +63,7 @@ class Life:
 
     async def thaw(self) -> None:
         """Wait while this process is stopped in its tracks."""
-        while not self.is_dead and trio.current_time() < self.paused_until_s:
+        if not self.is_dead and trio.current_time() < self.paused_until_s:
             await trio.sleep_until(self.paused_until_s)
 
     def kill(self) -> None:

@@ -19,8 +19,8 @@ Value = str | frozenset[str]
 class Touch:
     """One edit by a person in Plex.
 
-    Shape: `value` is the new text, or the tag that was added or removed; `is_quiet` tells that the scene was in step and
-    nobody worked on it; `version` is that of the scene in Stash at the time; `is_first` that Plex had it before us.
+    Shape: `value` is the new text, or the tag that was added or removed; `is_quiet` tells that the scene was in step
+    and nobody worked on it; `version` is that of the scene in Stash at the time; `is_first` that Plex had it before us.
     """
 
     key: str

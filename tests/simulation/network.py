@@ -1,8 +1,8 @@
 """The way from one process to the two servers: in process, with the seed's latency, troubles and outages.
 
-The servers belong to the world and not to a process: what was sent is answered even when its sender dies, one write after
-the other as the real Plex does. Invariant: a request's effect happens within the sender's timeout or never, and each
-trouble is written down before it strikes, so that the checkers can tell what it explains.
+The servers belong to the world and not to a process: what was sent is answered even when its sender dies, one
+write after the other as the real Plex does. Invariant: a request's effect happens within the sender's timeout or
+never, and each trouble is written down before it strikes, so that the checkers can tell what it explains.
 """
 
 import random
@@ -145,6 +145,8 @@ class Line(Transport):
             case Trouble.RESET_BEFORE:
                 await trio.sleep(0.01)
                 raise TransportFailed(Fault.BROKEN, "the connection broke")
+            case _:
+                pass
         if trouble in _BEFORE:
             await trio.sleep(0.01)
             return _ANSWERS[trouble]
@@ -161,7 +163,8 @@ class Line(Transport):
                 raise TransportFailed(Fault.BROKEN, "the connection broke")  # its length tells
             case Trouble.TRUNCATED:
                 return replace(response, body=response.body[: len(response.body) // 2])
-        return response
+            case _:
+                return response
 
     async def _served(self, request: Request, *, extra_s: float) -> Response:
         """Let the server work on a request, whatever becomes of its sender."""

@@ -1,7 +1,7 @@
 """What Plex should show in the end, worked out from the documented rules alone.
 
-Not our domain code: a mistake there must not be repeated here. Where a race between a person and a write leaves two right
-answers, both are allowed; everywhere else there is one.
+Not our domain code: a mistake there must not be repeated here. Where a race between a person and a write leaves two
+right answers, both are allowed; everywhere else there is one.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """People and their files: edits in Stash and in Plex, renames, merges, new and lost files, scans and rebuilds.
 
-Each action that changes a scene leaves an event in the spool, as the hook does; what no hook tells (a rebuilt library, files
-that moved in Plex alone) makes a sweep necessary, which the end of the run asks for. All of it is drawn from the seed.
+Each action that changes a scene leaves an event in the spool, as the hook does; what no hook tells (a rebuilt
+library, files that moved in Plex alone) makes a sweep necessary, which the end of the run asks for. All of it is
+drawn from the seed.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Faults to plant: each replaces one function or number of the program by a wrong one, as a bad change would.
 
-A simulation that does not notice them proves nothing. Each is the smallest wrong version of the real thing, and each name says
-what a person would have forgotten.
+A simulation that does not notice them proves nothing. Each is the smallest wrong version of the real thing, and each
+name says what a person would have forgotten.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +19,12 @@ from stashplex.base.errors import PlexNotFound, ServerError
 from stashplex.domain import breaker as breaker_rules
 from stashplex.domain import merge, plan
 from stashplex.domain.breaker import Breaker, BreakerState, Cause
-from stashplex.domain.entry import State, Transition, settled
+from stashplex.domain.entry import State, Transition, expired, settled
 from stashplex.domain.outcome import Hold, Outcome
 from stashplex.engine import crawl, gate, planner, scheduler, spooling, wakeup, work, worker
 from stashplex.engine.planner import SceneGone
 from stashplex.plex import client as plex_client
+from stashplex.plex.edit import edit_queries
 from stashplex.stash.client import StashClient
 from stashplex.store import intents, ledger, spool, statements
 from stashplex.store.batch import Batch
@@ -110,12 +111,11 @@ def release_spends_an_attempt() -> Sequence[tuple[object, str, object]]:
 @planted
 def run_out_lease_is_free() -> Sequence[tuple[object, str, object]]:
     """Whoever kills the process may do so for ever."""
-    real = ledger.expired
 
-    def expired(one: Any, now: datetime, *rest: Any) -> Transition:
-        return replace(real(replace(one, retry_count=0), now, *rest), retry_count=one.retry_count)
+    def free(one: Any, now: datetime, *rest: Any) -> Transition:
+        return replace(expired(replace(one, retry_count=0), now, *rest), retry_count=one.retry_count)
 
-    return [(ledger, "expired", expired)]
+    return [(ledger, "expired", free)]
 
 
 @planted
@@ -163,9 +163,9 @@ def retries_without_limit() -> Sequence[tuple[object, str, object]]:
 @planted
 def settled_before_the_write() -> Sequence[tuple[object, str, object]]:
     async def pass_over(self: worker.Worker, batch: Any, token: str, until: datetime) -> Any:
-        works = [worker.work_of(leased, one) for leased, one in zip(batch, await self._plan(batch), strict=True)]
+        works = [work.work_of(leased, one) for leased, one in zip(batch, await self._plan(batch), strict=True)]
         report = self._settle(works, token)
-        await self._write_all(works, until)
+        await self._write_all(works, worker._Stop(until, token))
         return report
 
     return [(worker.Worker, "pass_over", pass_over)]
@@ -184,7 +184,7 @@ def no_read_back() -> Sequence[tuple[object, str, object]]:
 @planted
 def doubt_taken_for_success() -> Sequence[tuple[object, str, object]]:
     """A write without an answer counts as done."""
-    real = worker.judge
+    real = work.judge
 
     def judge(one: work.Work, read: Any) -> Exception | None:
         return None if any(write.doubt for write in one.writes) else real(one, read)
@@ -278,7 +278,7 @@ def missing_scene_clears() -> Sequence[tuple[object, str, object]]:
 @planted
 def scene_gone_stays_open() -> Sequence[tuple[object, str, object]]:
     """A scene that left Stash is an error for ever."""
-    real = worker.work_of
+    real = work.work_of
 
     def work_of(leased: Any, planned_one: Any) -> work.Work:
         if isinstance(planned_one, SceneGone):
@@ -327,10 +327,10 @@ def people_overwritten() -> Sequence[tuple[object, str, object]]:
 
 @planted
 def edit_names_no_item() -> Sequence[tuple[object, str, object]]:
-    real = plex_client.edit_queries
-
     def queries(*args: Any, **kwargs: Any) -> tuple[str, ...]:
-        return tuple("&".join(p for p in one.split("&") if not p.startswith("id=")) for one in real(*args, **kwargs))
+        return tuple(
+            "&".join(p for p in one.split("&") if not p.startswith("id=")) for one in edit_queries(*args, **kwargs)
+        )
 
     return [(plex_client, "edit_queries", queries)]
 
@@ -381,8 +381,8 @@ def breaker_not_asked() -> Sequence[tuple[object, str, object]]:
 def not_found_opens_the_breaker() -> Sequence[tuple[object, str, object]]:
     real = wire.Peer._failure
 
-    def failure(self: wire.Peer, response: Any) -> ServerError | None:
-        return self.not_there(404) if response.status == 404 else real(self, response)
+    def failure(self: wire.Peer, response: Any, *, is_write: bool) -> ServerError | None:
+        return self.not_there(404) if response.status == 404 else real(self, response, is_write=is_write)
 
     return [(wire.Peer, "_failure", failure)]
 

@@ -48,6 +48,6 @@ class VirtualClock(Clock):
 
 def run_virtually(clock: VirtualClock, seed: int, main: Callable[[], Awaitable[T]]) -> T:
     """Run a coroutine in virtual time, in an order that the seed decides."""
-    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[attr-defined]
+    trio_run._ALLOW_DETERMINISTIC_SCHEDULING = True  # type: ignore[misc] # trio's own switch for this
     trio_run._r = random.Random(seed)
     return trio.run(main, clock=clock.mono)

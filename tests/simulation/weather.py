@@ -1,7 +1,7 @@
 """What one seed will meet: how large its world is, which faults it knows, how often, and when the big ones come.
 
-Swarm style: each seed draws few kinds of faults and none of the others, so that rare combinations are not drowned by the
-same mixture in every run. A weather is a value; the network, the people and the supervisor obey it.
+Swarm style: each seed draws few kinds of faults and none of the others, so that rare combinations are not drowned by
+the same mixture in every run. A weather is a value; the network, the people and the supervisor obey it.
 """
 
 import random
@@ -72,7 +72,8 @@ class Spell:
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """Everything that a seed decides beforehand. Units: seconds; `pauses` are when and how long; chances are per request, commit or step.
+    """Everything that a seed decides beforehand. Units: seconds; chances are per request, commit or step; `pauses` are
+    when and how long.
 
     Shape: `look_s` is how often parts of the service look that look every second or so in production; a run is
     mostly such looks.
@@ -137,7 +138,7 @@ def draw(seed: int) -> Weather:
 
 
 def _pause(dice: random.Random, length_s: float) -> tuple[float, float]:
-    """Return when a process is stopped in its tracks, and for how long; half of them while the first entries are written."""
+    """Return when a process is stopped in its tracks, and for how long; half come during the first writes."""
     return dice.uniform(0, dice.choice((30.0, length_s))), dice.choice((20.0, 200.0, 700.0, 1_500.0))
 
 

@@ -1,7 +1,7 @@
 """Every request of every process, looked at when it is sent, when it takes effect and when it is answered.
 
-It knows what may be on the wire (reliability.md, I2, I5 to I9) and nothing of how the engine works. What it finds is told to
-the account; nothing here changes a request.
+It knows what may be on the wire (reliability.md, I2, I5 to I9) and nothing of how the engine works. What it finds
+is told to the account; nothing here changes a request.
 """
 
 import re
@@ -75,6 +75,7 @@ class Wire:
         if exchange.is_write:
             self.writes += 1
             self._check_write(exchange)
+            self.books.writers.setdefault(life, set()).update(self._scenes_of(exchange))
         self.under_way.append(exchange)
         return exchange
 
@@ -136,6 +137,10 @@ class Wire:
         """Note that a request is over for its sender."""
         self.under_way.remove(exchange)
         self.account.note(f"{exchange.life.name} <- {exchange.server} {outcome} ({exchange.text[:40]})")
+
+    def _scenes_of(self, exchange: Exchange) -> set[int]:
+        items = [item for key in exchange.keys if (item := self._item(key))]
+        return {scene for item in items for number in numbers_of(item) for scene in self.owners[number]}
 
     def concerns(self, exchange: Exchange, name: str) -> bool:
         """Tell whether a write goes to an item with a file of this name."""

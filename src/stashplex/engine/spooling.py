@@ -81,37 +81,43 @@ class Spooling:
     def _read(self, path: Path) -> SceneId | None:
         """Return the scene of an event; set the file aside and return None if it is none that we understand."""
         try:
-            status = path.lstat()
-            if not S_ISREG(status.st_mode):
-                self._set_aside(path, "not a file")
-                return None
-            if status.st_size > LARGEST_BYTES:
-                self._set_aside(path, f"larger than {LARGEST_BYTES} bytes")
-                return None
-            event = msgspec.json.decode(path.read_bytes(), type=_Event)
-        except FileNotFoundError:
-            return None  # another process was faster
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._set_aside(path, f"not an event: {error}")
-            return None
+            return _scene_of(path)
+        except _NotUnderstood as reason:
+            self._set_aside(path, str(reason))
         except OSError as error:
             self._leave(path, error)
-            return None
-        if not event.type.startswith("Scene.") or not 0 < event.id <= _LARGEST_ID:
-            self._set_aside(path, f"an event of a kind that is not understood: {event.type[:100]!r}")
-            return None
-        return SceneId(event.id)
+        return None
 
     def _set_aside(self, path: Path, reason: str) -> None:
         try:
             aside = spool.set_aside(path, reason)
-        except FileNotFoundError:
-            return  # another process was faster
         except OSError as error:
             self._leave(path, error)
         else:
             logger.warning("event_set_aside", file=aside.name, reason=reason)
 
     def _leave(self, path: Path, error: OSError) -> None:
-        self._left_at_s[path.name] = self._clock.monotonic_s()
-        logger.warning("event_unreadable", file=path.name, error=error.strerror or type(error).__name__)
+        """Look at a file again later, unless it is gone: another process was faster."""
+        if not isinstance(error, FileNotFoundError):
+            self._left_at_s[path.name] = self._clock.monotonic_s()
+            logger.warning("event_unreadable", file=path.name, error=error.strerror or type(error).__name__)
+
+
+class _NotUnderstood(Exception):  # noqa: N818 - errors name the condition
+    """A file is no event that we understand; the text says why."""
+
+
+def _scene_of(path: Path) -> SceneId:
+    """Return the scene of an event. Raises: _NotUnderstood, OSError."""
+    status = path.lstat()
+    if not S_ISREG(status.st_mode):
+        raise _NotUnderstood("not a file")
+    if status.st_size > LARGEST_BYTES:
+        raise _NotUnderstood(f"larger than {LARGEST_BYTES} bytes")
+    try:
+        event = msgspec.json.decode(path.read_bytes(), type=_Event)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _NotUnderstood(f"not an event: {error}") from error
+    if not event.type.startswith("Scene.") or not 0 < event.id <= _LARGEST_ID:
+        raise _NotUnderstood(f"an event of a kind that is not understood: {event.type[:100]!r}")
+    return SceneId(event.id)

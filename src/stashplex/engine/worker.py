@@ -135,7 +135,7 @@ class Worker:
             result = await attempt(self._write_item, work.leased, write, stop)
             if isinstance(result, Failed):
                 work.error = result.error
-                if isinstance(result.error, ServerError):
+                if isinstance(result.error, ServerError) and not _may_be_the_items(result.error):
                     stop.error = result.error
                 return
 
@@ -233,6 +233,16 @@ class Worker:
         self._ledger.settle(token, settlements, now=now)
         errors = (work.error for work in works if isinstance(work.error, ServerError))
         return replace(report, server_error=next(errors, None))
+
+
+def _may_be_the_items(error: ServerError) -> bool:
+    """Tell whether it may be this one item, an image for instance, on which the server fails.
+
+    Then the others go on; if it is the server, its circuit breaker opens after a few of them.
+    """
+    if not isinstance(error, ServerUnreachable) or error.is_maintenance:
+        return False
+    return error.is_slow or error.has_answered
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from typing_extensions import override
 from asgi import AsgiTransport
 from simulation.virtual import VirtualClock, run_virtually
 from stashplex.base.errors import ConfigError, ServerHeld
-from stashplex.base.transport import Request, Response, Transport
+from stashplex.base.transport import Fault, Request, Response, Transport, TransportFailed
 from stashplex.cli.sync import SyncReport
 from stashplex.domain.scene import SceneId
 from stashplex.sim.content.catalogue import Catalogue
@@ -113,6 +113,20 @@ def test_a_listing_that_tells_its_length_only_in_a_header_is_read_to_its_end(tmp
     world.plex.switches.page_cap = 15
     world.plex_transport = Between(AsgiTransport(world.plex.app), terse)
     assert synced(world, clock).synced == 40
+
+
+def test_a_poster_on_which_plex_hangs_holds_nobody_else(tmp_path: Path) -> None:
+    world, clock = a_virtual_world(tmp_path, 30, posters=True)
+    key = world.item_of(Catalogue().film(3))
+
+    def hanging(request: Request, response: Response) -> Response:
+        if request.method == "POST" and f"/{key}/posters" in request.url:
+            raise TransportFailed(Fault.TIMEOUT_AFTER_SEND, "no answer in time")
+        return response
+
+    world.plex_transport = Between(AsgiTransport(world.plex.app), hanging)
+    result = run_virtually(clock, 1, world.sync_result)
+    assert (result.report.synced, result.report.waiting, result.report.uploads) == (29, 1, 30)
 
 
 def test_a_run_that_ends_while_a_server_is_held_says_so(tmp_path: Path) -> None:

@@ -53,6 +53,30 @@ def test_a_write_that_fails_leaves_no_file(folder: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+FULL_DISK = """
+import resource, sys
+from datetime import datetime, UTC
+from pathlib import Path
+from stashplex.store import spool
+folder, now = Path(sys.argv[1]), datetime(2025, 1, 1, tzinfo=UTC)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+try:
+    spool.append(folder, b"x" * 101, now=now)
+except OSError:
+    print("refused", sorted(path.name for path in folder.iterdir()))
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+spool.append(folder, b"x" * 101, now=now)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_a_disk_without_room_raises_and_leaves_no_half_file(folder: Path) -> None:
+    command = [sys.executable, "-c", FULL_DISK, str(folder)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout == "refused []\n"
+    assert [path.read_bytes() for path in spool.iter_ready(folder)] == [b"x" * 101]
+
+
 def test_discarding_is_idempotent(folder: Path) -> None:
     path = spool.append(folder, EVENT, now=NOW)
     spool.discard(path)

@@ -41,6 +41,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kills", type=int, default=DEFAULT, help="How often the program is killed in all.")
+    parser.addoption("--power-cuts", type=int, default=DEFAULT, help="How often the power is cut in all.")
     parser.addoption("--crash-seed", type=int, default=None, help="Replay the run with this seed only.")
 
 

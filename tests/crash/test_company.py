@@ -71,8 +71,9 @@ def test_who_stays_takes_up_what_a_killed_one_held(tmp_path: Path, launch: Launc
         both = [launch(scenery) for _ in range(2)]
         until(lambda: sum(row.is_settled for row in scenery.rows()) > case * 5, "something is settled")
         both[case % 2].kill()
+        until(lambda: not any(row.state == "pending" for row in scenery.rows()), "the survivor has nothing to do")
         settled = [row.scene for row in scenery.rows() if row.is_settled]
-        scenery.edit(settled[0])  # an idle survivor looks for orphans now and then, one with work at once
+        scenery.edit(settled[0])  # an idle survivor looks for orphans now and then, one that gets work at once
         until(lambda: is_quiet(scenery), "all is settled")
         survivor = both[1 - case % 2]
         survivor.send(signal.SIGTERM)

@@ -4,8 +4,7 @@ A simulation that does not notice them proves nothing. Each is the smallest wron
 name says what a person would have forgotten.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -13,41 +12,19 @@ from typing import Any
 import anyio.lowlevel
 from sqlalchemy import bindparam, literal_column, select, update
 
-from simulation.swap import swapped
-from stashplex.base import wire
-from stashplex.base.errors import PlexNotFound, ServerError
-from stashplex.domain import breaker as breaker_rules
+from simulation.planting import planted
+from stashplex.base.errors import PlexNotFound
 from stashplex.domain import merge, plan
-from stashplex.domain.breaker import Breaker, BreakerState, Cause
 from stashplex.domain.entry import State, Transition, expired, settled
 from stashplex.domain.outcome import Hold, Outcome
-from stashplex.engine import crawl, gate, planner, scheduler, spooling, wakeup, work, worker
+from stashplex.engine import crawl, planner, work, worker
 from stashplex.engine.planner import SceneGone
 from stashplex.plex import client as plex_client
 from stashplex.plex.edit import edit_queries
 from stashplex.stash.client import StashClient
-from stashplex.store import intents, ledger, spool, statements
+from stashplex.store import intents, ledger, statements
 from stashplex.store.batch import Batch
-from stashplex.store.breakers import Breakers
 from stashplex.store.schema import entry
-
-Plant = Callable[[], AbstractContextManager[None]]
-PLANTED: dict[str, Plant] = {}
-
-
-def planted(make: Callable[[], Sequence[tuple[object, str, object]]]) -> Callable[[], AbstractContextManager[None]]:
-    """Register a fault: a function that returns what to replace."""
-
-    @contextmanager
-    def plant() -> Iterator[None]:
-        with ExitStack() as stack:
-            for owner, name, value in make():
-                stack.enter_context(swapped(owner, name, value))
-            yield
-
-    PLANTED[make.__name__] = plant
-    return plant
-
 
 # the ledger
 
@@ -333,103 +310,6 @@ def edit_names_no_item() -> Sequence[tuple[object, str, object]]:
         )
 
     return [(plex_client, "edit_queries", queries)]
-
-
-# servers
-
-
-@planted
-def two_probes() -> Sequence[tuple[object, str, object]]:
-    return [(Breaker, "may_probe", lambda self, *_: self.state is not BreakerState.CLOSED)]
-
-
-@planted
-def breaker_forgotten_at_restart() -> Sequence[tuple[object, str, object]]:
-    real_get, real_change = Breakers.get, Breakers.change
-
-    def get(self: Breakers, server: str, now: datetime) -> Breaker:
-        return real_get(self, server, now) if (id(self), server) in _TOUCHED else Breaker()
-
-    def change(self: Breakers, server: str, now: datetime, changed: Any) -> Breaker:
-        if (id(self), server) not in _TOUCHED:
-            _TOUCHED.add((id(self), server))
-            return real_change(self, server, now, lambda _: changed(Breaker()))
-        return real_change(self, server, now, changed)
-
-    return [(Breakers, "get", get), (Breakers, "change", change)]
-
-
-_TOUCHED: set[tuple[int, str]] = set()
-
-
-@planted
-def breaker_believed_for_ever() -> Sequence[tuple[object, str, object]]:
-    return [(gate, "REMEMBERED_S", 1e9)]
-
-
-@planted
-def breaker_never_closes() -> Sequence[tuple[object, str, object]]:
-    return [(Breaker, "succeeded", lambda self, *_: self)]
-
-
-@planted
-def breaker_not_asked() -> Sequence[tuple[object, str, object]]:
-    return [(gate.Gate, "check", lambda _self: None)]
-
-
-@planted
-def not_found_opens_the_breaker() -> Sequence[tuple[object, str, object]]:
-    real = wire.Peer._failure
-
-    def failure(self: wire.Peer, response: Any, *, is_write: bool) -> ServerError | None:
-        return self.not_there(404) if response.status == 404 else real(self, response, is_write=is_write)
-
-    return [(wire.Peer, "_failure", failure)]
-
-
-@planted
-def refusal_ignored() -> Sequence[tuple[object, str, object]]:
-    """A 401 is asked again and again."""
-    real = gate.Gate.failed
-
-    def failed(self: gate.Gate, error: ServerError) -> None:
-        if gate.cause_of(error) is not Cause.UNAUTHORISED:
-            real(self, error)
-
-    return [(gate.Gate, "failed", failed)]
-
-
-@planted
-def maintenance_must_repeat() -> Sequence[tuple[object, str, object]]:
-    return [(breaker_rules, "AT_ONCE", frozenset())]
-
-
-# sleeping
-
-
-@planted
-def lost_wake_up() -> Sequence[tuple[object, str, object]]:
-    return [(wakeup.Wakeup, "ring", lambda _self: None), (scheduler, "LONGEST_SLEEP_S", 1e9)]
-
-
-@planted
-def hot_loop() -> Sequence[tuple[object, str, object]]:
-    async def wait(self: wakeup.Wakeup, timeout_s: float) -> None:
-        await anyio.lowlevel.checkpoint()
-
-    return [(wakeup.Wakeup, "wait", wait)]
-
-
-@planted
-def event_removed_before_its_mark() -> Sequence[tuple[object, str, object]]:
-    real = spooling.Spooling._mark
-
-    def mark(self: spooling.Spooling, batch: dict[Any, Any]) -> int:
-        for path in batch:
-            spool.discard(path)
-        return real(self, batch)
-
-    return [(spooling.Spooling, "_mark", mark)]
 
 
 def statements_micros(moment: datetime) -> int:

@@ -30,6 +30,7 @@ from stashplex.sim.stash.journal import Asked, Counts, Journal
 from stashplex.sim.stash.launch import Launcher
 from stashplex.sim.stash.library import Library
 from stashplex.sim.stash.log import Log
+from stashplex.sim.stash.package import Packages
 from stashplex.sim.stash.person import Person
 from stashplex.sim.stash.picture import Pictures
 from stashplex.sim.stash.plugin import Shelf
@@ -101,6 +102,7 @@ class StashSim(Person):
             hooks=hooks,
             jobs=jobs,
             tasks=Tasks(shelf, launcher, jobs, log),
+            packages=Packages(self.settings, shelf, log),
             scanner=scanner,
             upkeep=Upkeep(self.library, self.disk, hooks, scanner.finished),
         )

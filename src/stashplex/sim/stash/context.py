@@ -11,6 +11,7 @@ from stashplex.sim.stash.hook import Hooks
 from stashplex.sim.stash.job import Jobs
 from stashplex.sim.stash.library import Library
 from stashplex.sim.stash.log import Log
+from stashplex.sim.stash.package import Packages
 from stashplex.sim.stash.plugin import Shelf
 from stashplex.sim.stash.refusal import InternalSystemError
 from stashplex.sim.stash.scan import Scanner
@@ -38,6 +39,7 @@ class Parts:
     hooks: Hooks
     jobs: Jobs
     tasks: Tasks
+    packages: Packages
     scanner: Scanner
     upkeep: Upkeep
     between_rows: Callable[[int], None] | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphql import GraphQLResolveInfo
 
-from stashplex.sim.stash import address
+from stashplex.sim.stash import address, package
 from stashplex.sim.stash.context import Context
 from stashplex.sim.stash.finding import (
     Found,
@@ -191,6 +191,29 @@ def _plugin_tasks(_: Any, info: Info) -> list[dict[str, Any]]:
     return [task for plugin in shelf.enabled() for task in describe(plugin, is_enabled=True)["tasks"]]
 
 
+def _installed_packages(_: Any, info: Info, type: str) -> list[dict[str, Any]]:  # noqa: A002 - the argument's name on the wire
+    packages = _context(info).parts.packages
+    return [
+        {**package.describe(each), "source_package": _source_package(packages, each)}
+        for each in packages.installed()
+        if type == "Plugin"
+    ]
+
+
+def _source_package(packages: package.Packages, installed: package.Package) -> dict[str, Any] | None:
+    """Return what the source of an installed package offers now; None when it cannot be read."""
+    try:
+        offered = packages.available(installed.source)
+    except package.PackageRefused:
+        return None
+    return next((package.describe(each, offered) for each in offered if each.id == installed.id), None)
+
+
+def _available_packages(_: Any, info: Info, type: str, source: str) -> list[dict[str, Any]]:  # noqa: A002, ARG001 - the arguments' names on the wire
+    offered = _context(info).parts.packages.available(source)
+    return [package.describe(each, offered) for each in offered]
+
+
 def _streams(scene: Scene | None, info: Info, id: Any = None) -> list[dict[str, Any]]:  # noqa: A002 - the argument's name on the wire
     context = _context(info)
     scene = scene or context.library.scenes.get_known(id)
@@ -276,6 +299,8 @@ ALWAYS: dict[str, Callable[..., Any]] = {
     "logs": _logs,
     "plugins": _plugins,
     "pluginTasks": _plugin_tasks,
+    "installedPackages": _installed_packages,
+    "availablePackages": _available_packages,
 }
 FIELDS: dict[str, Callable[..., Any]] = {
     "Scene.paths": _scene_paths,

@@ -11,6 +11,7 @@ from stashplex.sim.stash.context import Context
 from stashplex.sim.stash.event import Change
 from stashplex.sim.stash.job import Job
 from stashplex.sim.stash.library import parse_id
+from stashplex.sim.stash.package import Spec
 from stashplex.sim.stash.refusal import RequestRefused
 
 Input = Mapping[str, Any]
@@ -71,6 +72,21 @@ def reload_plugins(context: Context) -> Change:
     return Change(lambda: True)
 
 
+def install_packages(context: Context, given: Input) -> Change:
+    """Queue the installation of plugins."""
+    return _queued(context.parts.jobs.add("Installing packages...", context.parts.packages.install(_specs(given))))
+
+
+def update_packages(context: Context, given: Input) -> Change:
+    """Queue the update of plugins, of all without a list."""
+    return _queued(context.parts.jobs.add("Updating packages...", context.parts.packages.update(_specs(given))))
+
+
+def uninstall_packages(context: Context, given: Input) -> Change:
+    """Queue the removal of plugins. Its description is that of an update, as on a real server."""
+    return _queued(context.parts.jobs.add("Updating packages...", context.parts.packages.uninstall(_specs(given))))
+
+
 def run_task(context: Context, given: Input) -> Change:
     """Queue a plugin's task."""
     args = dict(given.get("args_map") or _plain_args(given.get("args") or ()))
@@ -117,6 +133,13 @@ def stop_all_jobs(context: Context) -> Change:
 
 def _queued(job: Job) -> Change:
     return Change(lambda: job.id)
+
+
+def _specs(given: Input) -> list[Spec]:
+    """Return the packages that a request names. Shape: scrapers have none here."""
+    if given["type"] != "Plugin":
+        raise RequestRefused("the simulated server has no scrapers")
+    return [(each["id"], each["sourceURL"]) for each in given.get("packages") or ()]
 
 
 def _plain_args(args: Iterable[Input]) -> dict[str, Any]:

@@ -33,20 +33,27 @@ class SecretMask:
         return text
 
 
-def configure(*, is_verbose: bool, secrets: Iterable[str] = (), stream: TextIO | None = None) -> None:
-    """Set logging up once per process. Shape: `stream` None means standard error."""
+def configure(
+    *, is_verbose: bool, secrets: Iterable[str] = (), stream: TextIO | None = None, is_service: bool = False
+) -> None:
+    """Set logging up once per process.
+
+    Shape: `stream` None means standard error. A service's log is read days later: it has dates, and says what a
+    person at a terminal sees anyway.
+    """
     out = stream or sys.stderr
+    quiet = logging.INFO if is_service else logging.WARNING
     processors: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+        structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S" if is_service else "%H:%M:%S", utc=False),
         structlog.processors.format_exc_info,
         SecretMask(secrets),
         structlog.dev.ConsoleRenderer(colors=False, pad_event_to=24),
     ]
     structlog.configure(
         processors=processors,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if is_verbose else logging.WARNING),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if is_verbose else quiet),
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )

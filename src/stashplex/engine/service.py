@@ -81,7 +81,12 @@ class Service:
         self._builder = builder
         self._clock = clock
         self._chance = chance
+        self._spool_bell = Wakeup()
         self.restarts: Counter[str] = Counter()
+
+    def look_now(self) -> None:
+        """Fold the spool and look for due entries now, not within a second or a minute: somebody knows of some."""
+        self._spool_bell.ring()
 
     async def run(self, *, is_until_idle: bool = False) -> None:
         """Run until cancelled, or until nothing is due.
@@ -97,7 +102,7 @@ class Service:
         async with anyio.create_task_group() as group:
             for name, recovery in zip(("stash", "plex"), self._builder.recoveries(scheduler.wakeup), strict=True):
                 self._start(group, f"recovery of {name}", _every(RECOVERY_LOOK_S, recovery.run_once))
-            self._start(group, "spool", _every(SPOOL_LOOK_S, lambda: _fold(spooling, scheduler.wakeup)))
+            self._start(group, "spool", lambda: self._fold(spooling, scheduler.wakeup))
             self._start(group, "upkeep", _every(UPKEEP_LOOK_S, self._builder.upkeep().run_once))
             self._start(group, "finder", _every(FINDER_LOOK_S, lambda: _find(finder, scheduler.wakeup)))
 
@@ -106,6 +111,14 @@ class Service:
 
             await self._supervised("scheduler", lambda: scheduler.run_forever(is_finished))
             group.cancel_scope.cancel()
+
+    async def _fold(self, spooling: Spooling, wakeup: Wakeup) -> None:
+        """Fold the spool when somebody pokes, and every second."""
+        is_rung = False
+        while True:
+            if spooling.fold() or is_rung:
+                wakeup.ring()
+            is_rung = await self._spool_bell.wait(SPOOL_LOOK_S)
 
     async def _connected(self) -> Target:
         """Return the target as soon as both servers can be used; until then events wait in the spool.
@@ -165,11 +178,6 @@ def _every(pause_s: float, look: Callable[[], Awaitable[object]]) -> Callable[[]
             await anyio.sleep(pause_s)
 
     return run
-
-
-async def _fold(spooling: Spooling, wakeup: Wakeup) -> None:
-    if spooling.fold():
-        wakeup.ring()
 
 
 async def _find(finder: Finder, wakeup: Wakeup) -> None:

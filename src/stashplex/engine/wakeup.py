@@ -1,6 +1,6 @@
 """A bell between the parts of the service: somebody rings, the one who sleeps wakes.
 
-Within one process; between processes the parts look every half minute. The invariant: a ring between two sleeps ends
+Within one process; what other processes do is looked for by the sleeper itself. The invariant: a ring between two sleeps ends
 the next sleep at once, so no wake-up is lost.
 """
 
@@ -17,9 +17,11 @@ class Wakeup:
         """Wake the sleeper, or keep it from falling asleep."""
         self._event.set()
 
-    async def wait(self, timeout_s: float) -> None:
-        """Sleep until the bell rings, at most `timeout_s` seconds."""
+    async def wait(self, timeout_s: float) -> bool:
+        """Sleep until the bell rings, at most `timeout_s` seconds; tell whether it rang."""
         with anyio.move_on_after(max(timeout_s, 0.0)):
             await self._event.wait()
-        if self._event.is_set():
+        is_rung = self._event.is_set()
+        if is_rung:
             self._event = anyio.Event()
+        return is_rung

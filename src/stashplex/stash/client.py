@@ -5,7 +5,8 @@ Invariants: the key travels in a header only; every foreign failure leaves as on
 from an answer only if Stash itself said that it does not have it. Source: stash-wire.md 5, 6.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TypeVar
@@ -15,7 +16,20 @@ import msgspec
 from stashplex.base.errors import ConfigError, ProtocolError, Server, ServerBusy, ServerUnreachable, StashplexError
 from stashplex.base.transport import Request, Response, Transport
 from stashplex.base.wire import Peer, Unwatched, Watch, is_page
+from stashplex.domain.event import Kind
 from stashplex.domain.scene import Scene, SceneId
+from stashplex.stash.changes import (
+    FILTERS_DOCUMENT,
+    KIND_OF,
+    Changes,
+    Subject,
+    parse_changes,
+    parse_filters,
+    render_changes_document,
+    render_reference,
+    render_variables,
+    subjects_for,
+)
 from stashplex.stash.codec import (
     CHECK_DOCUMENT,
     COUNT_DOCUMENT,
@@ -37,7 +51,9 @@ from stashplex.stash.codec import (
     render_request,
     render_scenes_document,
 )
+from stashplex.stash.configuration import CONFIGURATION_DOCUMENT, PLUGIN_ID, Configuration, parse_configuration
 from stashplex.stash.cover import Cover, NotModified, cover_of, is_picture, rebased
+from stashplex.stash.session import COOKIE, Session
 
 SCENES_PER_READ = 100
 MINIMUM_VERSION = "0.26"
@@ -50,25 +66,39 @@ _PANIC = "internal system error"
 """What Stash says of a crash of its own: also of every question for data while it has no database to ask."""
 _LOCKED = ("database is locked", "database table is locked", "sqlite_busy")
 _FINISH = "Open Stash in a browser and finish its setup or migration."
+_GENERATE_KEY = (
+    "Generate an API key in Stash: Settings, Security. Without one, access ends an hour after the last save."
+)
 _T = TypeVar("_T")
 
 
 class StashClient:
     """Speaks with one Stash.
 
-    Shape: `requests` counts everything sent. An empty `api_key` sends none: a Stash without a key refuses any.
+    Shape: `requests` counts everything sent. An empty `api_key` sends none: a Stash without a key refuses any; then
+    the `session` that Stash gave its plugin is used, if there is one.
     Raises, from every method: ServerUnreachable, ServerBusy, ServerRefused, ConfigError (unusable address),
     ProtocolError (an answer that we do not understand).
     """
 
-    def __init__(self, transport: Transport, url: str, api_key: str = "", *, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        url: str,
+        api_key: str = "",
+        *,
+        session: Session | None = None,
+        watch: Watch | None = None,
+    ) -> None:
         base_url = url.rstrip("/").removesuffix("/graphql")
         self._transport = transport
         self._peer = Peer(
             Server.STASH, base_url, api_key, "STASHPLEX_STASH_URL", "STASHPLEX_STASH_API_KEY", watch or Unwatched()
         )
-        self._secret_headers = {"ApiKey": api_key} if api_key else {}
+        self._key_headers = {"ApiKey": api_key} if api_key else {}
+        self._session = None if api_key else session
         self._fields: SceneFields | None = None
+        self._known_filters: frozenset[str] | None = None
         self.requests = 0
 
     async def check(self) -> StashIdentity:
@@ -81,6 +111,10 @@ class StashClient:
         if identity.status.upper() != "OK":
             raise self._peer.told(_not_in_service(f" ({identity.status})"))
         return identity
+
+    async def configuration(self) -> Configuration:
+        """Return what Stash holds for us: settings typed on its page, its API key, its folders."""
+        return await self._ask(CONFIGURATION_DOCUMENT, {"plugins": [PLUGIN_ID]}, parse_configuration)
 
     async def schema(self) -> SceneFields:
         """Return what this Stash can tell of a scene; asked once. Raises: ConfigError (this Stash is too old)."""
@@ -118,15 +152,58 @@ class StashClient:
 
         Shape: no page is empty. Nothing is skipped when scenes come or go meanwhile. `updated_since` is aware.
         """
-        after = 0
-        while True:
-            page = await self._ask(STAMPS_DOCUMENT, _page_variables(page_size, after, updated_since), parse_stamps)
-            numbers = [after, *(row.id for row in page)]
-            if any(one >= two for one, two in pairwise(numbers)):
-                raise ProtocolError(f"Stash lists scenes after {after} in a wrong order.", hint="Report this answer.")
+        where = {} if updated_since is None else {"updated_at": _newer(updated_since)}
+        async for page in self._iter_stamps(where, page_size):
             wanted = tuple(row for row in page if updated_since is None or row.updated_at >= updated_since)
             if wanted:
                 yield wanted
+
+    async def iter_scenes_of(
+        self, kind: Kind, ids: Collection[int], page_size: int = 1000
+    ) -> AsyncIterator[tuple[SceneStamp, ...]]:
+        """Yield the scenes that refer to any of these, or to what is below a studio or tag, by ascending number.
+
+        Shape: no page is empty; something that Stash does not have has no scenes.
+        """
+        async for page in self._iter_stamps(render_reference(kind, ids, await self._filters()), page_size):
+            if page:
+                yield page
+
+    async def subjects(self) -> tuple[Subject, ...]:
+        """Return the kinds of changes that this Stash can be asked for; asked once."""
+        return subjects_for(await self._filters())
+
+    async def changes(self, after: Mapping[Subject, int], since: str, *, page_size: int, is_counting: bool) -> Changes:
+        """Return a page of what Stash stamped after a time, and how many things of each kind it has if wanted.
+
+        One request. Shape: `after` as in `changes.render_variables`; `since` is text as Stash stamps, without offset.
+        """
+        counted = [subject for subject in await self.subjects() if subject in KIND_OF] if is_counting else []
+        variables: dict[str, object] = {}
+        for subject, number in after.items():
+            variables |= render_variables(subject, number, since, page_size)
+        document = render_changes_document(after, counted)
+        try:
+            return await self._ask(document, variables, lambda body: parse_changes(body, after, counted))
+        except ProtocolError:
+            self._known_filters = None  # Stash may have been exchanged under us: the next look asks again
+            raise
+
+    async def _filters(self) -> frozenset[str]:
+        if self._known_filters is None:
+            self._known_filters = await self._ask(FILTERS_DOCUMENT, {}, parse_filters)
+        return self._known_filters
+
+    async def _iter_stamps(self, where: Mapping[str, object], page_size: int) -> AsyncIterator[tuple[SceneStamp, ...]]:
+        """Yield what a filter lets pass, page by page; the last page may be empty."""
+        after = 0
+        while True:
+            beyond = {"id": {"modifier": "GREATER_THAN", "value": after}}
+            page = await self._ask(STAMPS_DOCUMENT, {"n": page_size, "where": beyond | where}, parse_stamps)
+            numbers = [after, *(row.id for row in page)]
+            if any(one >= two for one, two in pairwise(numbers)):
+                raise ProtocolError(f"Stash lists scenes after {after} in a wrong order.", hint="Report this answer.")
+            yield page
             if len(page) < page_size:
                 return
             after = page[-1].id
@@ -138,7 +215,7 @@ class StashClient:
         Plex does not show. Raises: ProtocolError, if Stash fails on this cover (500) or gives a page instead and is in
         service otherwise.
         """
-        headers = {"Accept": "image/*"} | self._secret_headers | ({"If-None-Match": etag} if etag else {})
+        headers = {"Accept": "image/*"} | self._secret_headers() | ({"If-None-Match": etag} if etag else {})
         response = await self._send(Request("GET", rebased(cover_url, self._peer.base_url), headers))
         if response.status == 500 or (response.status == 200 and is_page(response)):
             await self.check()  # a damaged image must not hold every other scene for ever
@@ -181,7 +258,7 @@ class StashClient:
 
     async def _is_schema_new(self, before: SceneFields) -> bool:
         """Ask for the schema again after a query was refused: Stash may have been exchanged under us."""
-        self._fields = None
+        self._fields = self._known_filters = None
         return await self.schema() != before
 
     async def _ask(self, document: str, variables: Mapping[str, object], parse: Callable[[bytes], _T]) -> _T:
@@ -190,7 +267,7 @@ class StashClient:
         return self._decoded(parse, response)
 
     async def _post(self, document: str, variables: Mapping[str, object]) -> Response:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"} | self._secret_headers
+        headers = {"Accept": "application/json", "Content-Type": "application/json"} | self._secret_headers()
         body = render_request(document, variables)
         response = await self._send(Request("POST", f"{self._peer.base_url}/graphql", headers, body))
         self._require_served(response)
@@ -198,9 +275,20 @@ class StashClient:
             raise self._peer.told(self._peer.not_there(response.status))
         return response
 
+    def _secret_headers(self) -> dict[str, str]:
+        cookie = "" if self._session is None else self._session.cookie
+        if not cookie:
+            return self._key_headers
+        if cookie != self._peer.secret:
+            self._peer = replace(self._peer, secret=cookie, refused_hint=_GENERATE_KEY)
+        return {"Cookie": f"{COOKIE}={cookie}"}
+
     async def _send(self, request: Request) -> Response:
         self.requests += 1
-        return await self._peer.send(self._transport, request)
+        response = await self._peer.send(self._transport, request)
+        if self._session is not None:
+            self._session.heard(response)
+        return response
 
     def _require_served(self, response: Response) -> None:
         """Raise if the status concerns the whole server. A redirect of Stash leads to its login, or to its setup."""
@@ -251,9 +339,6 @@ def _not_in_service(status: str = "") -> ServerUnreachable:
     return ServerUnreachable(Server.STASH, f"Stash is not in service{status}.", hint=_FINISH, is_maintenance=True)
 
 
-def _page_variables(page_size: int, after: int, updated_since: datetime | None) -> dict[str, object]:
-    where: dict[str, object] = {"id": {"modifier": "GREATER_THAN", "value": after}}
-    if updated_since is not None:
-        text = (updated_since.astimezone(UTC) - _MARGIN).strftime("%Y-%m-%dT%H:%M:%S")
-        where["updated_at"] = {"modifier": "GREATER_THAN", "value": text}
-    return {"n": page_size, "where": where}
+def _newer(than: datetime) -> dict[str, object]:
+    text = (than.astimezone(UTC) - _MARGIN).strftime("%Y-%m-%dT%H:%M:%S")
+    return {"modifier": "GREATER_THAN", "value": text}

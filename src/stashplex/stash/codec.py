@@ -8,6 +8,7 @@ value is ever written into a document but a scene's number. Source: stash-wire.m
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -238,7 +239,7 @@ def parse_stamps(body: bytes) -> tuple[SceneStamp, ...]:
     found: _Finding[_Stamp] = _data(_STAMPS, body)
     if found.found is None or found.found.scenes is None:
         raise IncompleteAnswer("no scenes")
-    return tuple(SceneStamp(SceneId(int(entry.id)), _instant(entry.updated_at)) for entry in found.found.scenes)
+    return tuple(SceneStamp(SceneId(int(entry.id)), instant_of(entry.updated_at)) for entry in found.found.scenes)
 
 
 def parse_scenes(body: bytes, unknown: frozenset[str]) -> dict[SceneId, Scene]:
@@ -277,7 +278,7 @@ def _scene(entry: _Scene, unknown: frozenset[str]) -> Scene:
         tags=_names(entry.tags),
         files=tuple(_file(file) for file in entry.files or ()),
         cover_url=(entry.paths and entry.paths.screenshot) or None,
-        updated_at=_instant(entry.updated_at),
+        updated_at=instant_of(entry.updated_at),
         unknown_fields=unknown,
     )
 
@@ -291,7 +292,7 @@ def _names(entries: Collection[_Named] | None) -> tuple[str, ...]:
     return tuple(entry.name for entry in entries or () if entry.name)
 
 
-def _instant(text: str) -> datetime:
+def instant_of(text: str) -> datetime:
     """Return an aware time; Stash writes RFC 3339 with the server's offset (5.5)."""
     try:
         instant = datetime.fromisoformat(text)
@@ -305,6 +306,17 @@ def _instant(text: str) -> datetime:
 def _selection(fields: SceneFields) -> str:
     optional = (asked for name, (asked, _) in OPTIONAL_FIELDS.items() if name in fields.available)
     return " ".join(("id title updated_at", *optional, "files { path size duration fingerprints { type value } }"))
+
+
+def answer_of(shape: type[_T], body: bytes) -> _T:
+    """Return the `data` of an answer in a shape of another module of ours. Raises: msgspec.DecodeError."""
+    data: _T = _data(_decoder(shape), body)
+    return data
+
+
+@lru_cache(maxsize=16)
+def _decoder(shape: object) -> "msgspec.json.Decoder[Any]":
+    return msgspec.json.Decoder(_Reply[shape], strict=False)  # type: ignore[valid-type] # a shape is data here
 
 
 def _data(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:

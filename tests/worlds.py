@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from asgi import AsgiTransport
-from stashplex.app import App, Seams, build_app, open_store
+from stashplex.app import App, build_app, open_store
 from stashplex.base.clock import Clock, SystemClock
 from stashplex.base.config import Settings
 from stashplex.base.transport import Transport
@@ -21,6 +21,7 @@ from stashplex.cli.progress import steps
 from stashplex.cli.scope import Scope
 from stashplex.cli.sync import SyncReport, SyncResult, sync_app
 from stashplex.domain.scene import SceneId
+from stashplex.seams import Seams
 from stashplex.sim.content.catalogue import Catalogue, Film
 from stashplex.sim.plex.app import PlexSim
 from stashplex.sim.plex.section import Section

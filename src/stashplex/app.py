@@ -1,10 +1,10 @@
 """The composition root: builds everything that lives longer than one call, once, from the settings.
 
-The only module that creates the clock, the chance and the HTTP session. Commands ask it for parts, never the other way.
+With `seams` the only module that makes the clock, the chance and the HTTP session. Commands ask it for parts, never
+the other way.
 The invariant: whatever is opened here is closed here, however a command ends.
 """
 
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -12,13 +12,15 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-import aiohttp
 import anyio
+from pydantic import SecretStr
 
-from stashplex.base.clock import Clock, SystemClock
+from stashplex.base.clock import Clock
 from stashplex.base.config import Settings
 from stashplex.base.errors import ConfigError, Server
-from stashplex.base.transport import HttpTransport, LimitedTransport, Timeouts, Transport, can_connect
+from stashplex.base.layers import Loaded, Source
+from stashplex.base.transport import LimitedTransport, Transport
+from stashplex.base.typed import read_cookie
 from stashplex.domain.breaker import BreakerRules
 from stashplex.domain.mapping import MappingOptions
 from stashplex.domain.pathmap import parse_path_map
@@ -29,6 +31,7 @@ from stashplex.engine.finder import Finder
 from stashplex.engine.gate import Gate
 from stashplex.engine.intake import Intake
 from stashplex.engine.planner import Planner
+from stashplex.engine.preferences import Preferences
 from stashplex.engine.recovery import Patient, Recovery
 from stashplex.engine.scan import Scanner
 from stashplex.engine.scheduler import Scheduler
@@ -39,7 +42,9 @@ from stashplex.engine.upkeep import Upkeep
 from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport, Worker
 from stashplex.plex.client import PlexClient
+from stashplex.seams import Seams, open_seams
 from stashplex.stash.client import StashClient
+from stashplex.stash.session import Session
 from stashplex.store.backup import Backups
 from stashplex.store.bases import Bases
 from stashplex.store.breakers import Breakers
@@ -55,7 +60,7 @@ from stashplex.store.overview import Overview
 from stashplex.store.owner import Owners
 from stashplex.store.retention import Retention
 from stashplex.store.waking import Waking
-from stashplex.version import __version__
+from stashplex.web.facts import Facts
 
 DATABASE_NAME = "stashplex.sqlite"
 SPOOL_NAME = "spool"
@@ -100,20 +105,6 @@ def open_store(data_dir: Path) -> Iterator[Store]:
         )
     finally:
         database.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Seams:
-    """What differs between production and a simulation: the network, time, chance.
-
-    `can_connect` tells whether anything listens at an address, without a request.
-    """
-
-    stash: Transport
-    plex: Transport
-    can_connect: Callable[[str], Awaitable[bool]]
-    clock: Clock
-    chance: random.Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +251,19 @@ class App:
             clock=self.clock,
         )
 
+    def facts(self) -> Facts:
+        """Return what the API tells."""
+        urls = {Server.STASH: self.settings.stash_url, Server.PLEX: self.settings.plex_url}
+        return Facts(
+            ledger=self.store.ledger,
+            overview=self.store.overview,
+            breakers=self.store.breakers,
+            spool=self.settings.data_dir / SPOOL_NAME,
+            plex_url=self.settings.plex_url,
+            stash_url=self.settings.stash_url,
+            servers={server.value: breaker_key(server, url) for server, url in urls.items()},
+        )
+
     def service(self) -> Service:
         """Return the long-running engine."""
         return Service(self, self.clock, self.seams.chance)
@@ -301,36 +305,31 @@ async def open_app(settings: Settings) -> AsyncIterator[App]:
     parse_path_map(settings.path_map)
     if not settings.plex_token.get_secret_value():
         raise ConfigError(
-            "There is no Plex token.", hint="Set STASHPLEX_PLEX_TOKEN to the token of the server's owner."
+            "There is no Plex token.",
+            hint="Set plex_token in Stash (Settings, Plugins), or STASHPLEX_PLEX_TOKEN, to that of the server's owner.",
         )
-    timeouts = Timeouts(
-        connect_s=settings.connect_timeout_s,
-        read_s=settings.read_timeout_s,
-        write_s=settings.write_timeout_s,
-        pool_s=settings.pool_timeout_s,
-    )
     if not settings.allow_network_store:
         refuse_network(settings.data_dir)
     with open_store(settings.data_dir) as store:
-        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
-        async with aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": f"stashplex/{__version__}"},
-        ) as session:
-            transport = HttpTransport(session, timeouts)
-            seams = Seams(
-                stash=transport,
-                plex=transport,
-                can_connect=can_connect,
-                clock=SystemClock(),
-                chance=random.Random(),  # noqa: S311 - jitter and lease tokens need no cryptography
-            )
+        async with open_seams(settings) as seams:
             yield build_app(settings, store, seams)
 
 
+@asynccontextmanager
+async def open_preferences(loaded: Loaded) -> AsyncIterator[Preferences]:
+    """Open a session for asking Stash what was typed there. A key of a person's own stays where it is."""
+    settings = loaded.settings
+    keeps_key = loaded.origins["stash_api_key"].source in {Source.STASH, Source.DEFAULT}
+    async with open_seams(settings) as seams:
+        plain = settings.model_copy(update={"stash_api_key": SecretStr("")})
+        clients = [_stash_client(one, seams.stash, None) for one in (settings, plain)]
+        yield Preferences(settings.data_dir, settings.stash_url, clients, keeps_key=keeps_key)
+
+
 def _stash_client(settings: Settings, transport: Transport, gate: Gate | None) -> StashClient:
-    return StashClient(transport, settings.stash_url, settings.stash_api_key.get_secret_value(), watch=gate)
+    session = Session(partial(read_cookie, settings.data_dir, settings.stash_url))
+    key = settings.stash_api_key.get_secret_value()
+    return StashClient(transport, settings.stash_url, key, session=session, watch=gate)
 
 
 def _plex_client(settings: Settings, transport: Transport, gate: Gate | None, identifier: str) -> PlexClient:

@@ -19,13 +19,15 @@ from simulation.network import Network
 from simulation.people import People
 from simulation.scenery import PATH_MAP, PLEX_URL, STASH_URL
 from simulation.virtual import VirtualClock
-from simulation.weather import Trouble, Weather
-from stashplex.app import App, Seams, build_app, open_store
+from simulation.weather import Patience, Trouble, Weather
+from stashplex.app import App, build_app, open_store
 from stashplex.base.config import Settings
 from stashplex.base.errors import Server, StashplexError
+from stashplex.seams import Seams
 
 PLEX_TOKEN = "plex-token"
 STASH_KEY = "stash-key"
+QUIET_S = 600.0
 FORGIVEN = frozenset({"ProtocolError", "LeaseExpired", "PlexTemporaryError", "WriteNotTaken"})
 """What a person may have to retry by hand once the faults are over: reasons that the injected faults explain."""
 
@@ -119,6 +121,27 @@ class Stand:
 
     async def check_idle(self) -> None:
         """I9: when nothing is to be done, next to nothing is done."""
+        rows = self.books.rows.values()
+        missing = [row for row in rows if row.error_type == "PlexNotFound"]
+        if self.books.shut or any(row.due_at is not None and row not in missing for row in rows):
+            return
+        before = [(life, life.reads, life.commits, life.sent) for life in self.lives]
+        await trio.sleep(QUIET_S)
+        for life, reads, commits, sent in before:
+            if life in self.lives:
+                self._check_quiet(life, (life.reads - reads, life.commits - commits, life.sent - sent), len(missing))
+
+    def _check_quiet(self, life: Life, made: tuple[int, int, int], missing: int) -> None:
+        """Let a quiet process read twice a minute; what looks for files asks a little, and works when it is due."""
+        reads, commits, sent = made
+        minutes = QUIET_S / 60
+        self.account.note(f"{life.name} in {minutes:.0f} quiet minutes: {reads} reads, {commits} commits, {sent} sent")
+        self.account.reach("quiet, waiting for files" if missing else "quiet, nothing to do")
+        tries = 6 * missing * minutes if missing else 0
+        if reads > 2 * minutes + 6 + 6 * commits or commits > 4 + tries:
+            self.account.violate("I9", f"{life.name} is idle: {reads} reads and {commits} commits in {minutes} minutes")
+        if sent > (minutes + 4 * commits if missing else 0):
+            self.account.violate("I9", f"{life.name} is idle, and sent {sent} requests in {minutes} minutes")
 
 
 @dataclass(eq=False)
@@ -156,7 +179,14 @@ class Seat:
                 await drive(app)
         except StashplexError as error:
             self.stand.account.note(f"{life.name} ended: {type(error).__name__}: {error}")
+            self.stand.account.keep_secrets("the end of a process", f"{error} {error.hint}")
             self.stand.account.reach(f"the process ended itself: {type(error).__name__}")
+
+
+def _patience(patience: Patience) -> dict[str, float]:
+    ordinary = zip(("retry_base_s", "retry_cap_s", "retry_limit"), patience.ordinary, strict=True)
+    missing = zip(("not_found_base_s", "not_found_cap_s", "not_found_limit"), patience.not_found, strict=True)
+    return {**dict(ordinary), **dict(missing)}
 
 
 async def drive(app: App) -> None:
@@ -178,6 +208,7 @@ def opened(stand: Stand, life: Life, chance: random.Random) -> Iterator[App]:
             "plex_token": PLEX_TOKEN,
             "batch_size": weather.batch_size,
             "plex_writes_in_flight": weather.writes_in_flight,
+            **_patience(weather.patience),
         }
     )
 

@@ -1,29 +1,37 @@
-"""The settings: one flat model, read from a TOML file and from `STASHPLEX_*`, the environment winning.
+"""The settings: one flat model, the same for the environment, Stash's page, the file and the manifest of the plugin.
 
-The one module that reads the environment. An unknown key, in the file or in the environment, is an error that
-names the nearest known key; no message ever shows a secret's value. Every setting has an observable effect.
+The one module that reads the environment; `base.layers` puts together what is set where. Every setting has an
+observable effect, and no message ever shows a secret's value.
 """
 
-import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
-
-from stashplex.base.errors import ConfigError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 PREFIX = "STASHPLEX_"
 CONFIG_VARIABLE = "STASHPLEX_CONFIG"
+LARGEST_PORT = 65_535
+
+
+def environment() -> Mapping[str, str]:
+    """Return the environment variables of this process."""
+    return os.environ
 
 
 def default_data_dir() -> Path:
     """Return where the store lives when nothing else is said."""
     return platformdirs.user_data_path("stashplex", appauthor=False)
+
+
+def data_dir_of_process() -> Path:
+    """Return the data folder that the environment names, else the default: for what must work without settings."""
+    named = environment().get(f"{PREFIX}DATA_DIR", "").strip()
+    return Path(named).expanduser() if named else default_data_dir()
 
 
 def default_config_file() -> Path:
@@ -77,7 +85,20 @@ def _folder(value: object) -> object:
         raise ValueError("names the home folder of a user that is not known; write the whole path") from error
 
 
+def _optional_url(value: str) -> str:
+    return _server_url(value) if value.strip() else ""
+
+
+def _listen(value: str) -> str:
+    host, _, port = value.strip().rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > LARGEST_PORT:
+        raise ValueError("must look like 127.0.0.1:9998")
+    return f"{host}:{int(port)}"
+
+
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
+OptionalUrl = Annotated[str, AfterValidator(_optional_url)]
+Listen = Annotated[str, AfterValidator(_listen)]
 Secret = Annotated[SecretStr, AfterValidator(_no_whitespace)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
@@ -93,6 +114,12 @@ class Settings(BaseModel):
     )
     plex_url: ServerUrl = Field("http://localhost:32400", description="Address of Plex.")
     plex_token: Secret = Field(SecretStr(""), description="Token of the owner of the Plex server.")
+    stash_verify_tls: bool = Field(
+        default=True, description="Check the certificate of Stash; off for one that is self-signed."
+    )
+    plex_verify_tls: bool = Field(
+        default=True, description="Check the certificate of Plex; off for one that is self-signed."
+    )
     plex_library: Annotated[tuple[str, ...], BeforeValidator(_comma_list)] = Field(
         (), description="Names of the Plex libraries to write to; empty means every film library."
     )
@@ -132,78 +159,31 @@ class Settings(BaseModel):
     dead_retention_days: int = Field(
         30, ge=1, le=365, description="How long a dismissed dead letter is kept before it is removed, in days."
     )
+    listen: Listen = Field(
+        "127.0.0.1:0",
+        description="Where the service listens for the plugin, `address:port`; port 0 picks a free one. "
+        "For a plugin on another machine `0.0.0.0:9998`, which needs a service_key.",
+    )
+    service_key: Secret = Field(
+        SecretStr(""), description="Key of the service; needed when service and plugin run on different machines."
+    )
+    service_url: OptionalUrl = Field(
+        "", description="Address of a service on another machine, `http://host:9998`; empty when it runs beside Stash."
+    )
+    watch_tasks: bool = Field(
+        default=False, description="Tasks in Stash wait until the work is done and show its progress."
+    )
     connect_timeout_s: Seconds = Field(5.0, description="Longest wait for a connection, in seconds.")
     read_timeout_s: Seconds = Field(30.0, description="Longest silence while an answer is awaited, in seconds.")
     write_timeout_s: Seconds = Field(60.0, description="Longest time for sending an upload, in seconds.")
     pool_timeout_s: Seconds = Field(30.0, description="Longest wait for a free connection, in seconds.")
 
 
-def load(config_file: Path | None = None, *, environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the settings from the file (if any) and the environment.
-
-    Shape: `config_file` None means `STASHPLEX_CONFIG`, else the default file when it exists.
-    Raises: ConfigError for a missing or unreadable file, an unknown key, or a wrong value.
-    """
-    variables = os.environ if environment is None else environment
-    named = config_file or (Path(variables[CONFIG_VARIABLE]) if variables.get(CONFIG_VARIABLE) else None)
-    values: dict[str, object] = {}
-    origins: dict[str, str] = {}
-    for key, value in _from_file(named).items():
-        values[key], origins[key] = value, str(named or default_config_file())
-    for key, value in _from_environment(variables).items():
-        values[key], origins[key] = value, PREFIX + key.upper()
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise _explained(error, origins) from None
+SECRETS = frozenset(key for key, known in Settings.model_fields.items() if known.annotation is SecretStr)
+"""The settings whose values nobody is shown."""
 
 
-def _from_file(named: Path | None) -> dict[str, object]:
-    path = named or default_config_file()
-    if named is None and not path.is_file():
-        return {}
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(
-            f"The settings file {path} cannot be read: {error.strerror}.", hint="Check the path and its permissions."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        position = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8"
-        raise ConfigError(f"The settings file {path} is not valid TOML: {position}.", hint="Mend that line.") from None
-    for key in values:
-        _require_known(key, f"in {path}")
-    return values
-
-
-def _from_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    values = {}
-    for name, value in variables.items():
-        upper = name.upper()
-        if upper.startswith(PREFIX) and upper != CONFIG_VARIABLE:
-            key = upper.removeprefix(PREFIX).lower()
-            _require_known(key, f"(the environment variable {name})")
-            values[key] = value
-    return values
-
-
-def _require_known(key: str, where: str) -> None:
-    if key in Settings.model_fields:
-        return
-    near = difflib.get_close_matches(key, Settings.model_fields, n=1)
-    hint = f"Did you mean {near[0]}?" if near else "Known settings: " + ", ".join(Settings.model_fields) + "."
-    raise ConfigError(f"There is no setting {key} {where}.", hint=hint)
-
-
-def _explained(error: ValidationError, origins: Mapping[str, str]) -> ConfigError:
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    key = str(first["loc"][0]) if first["loc"] else "settings"
-    reason = first["msg"].removeprefix("Value error, ")
-    origin = origins.get(key, key)
-    return ConfigError(
-        f"The setting {key} ({origin}) {_lower_first(reason)}.", hint=f"{Settings.model_fields[key].description}"
-    )
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """Return the values that must never be shown. Shape: no empty text."""
+    values: list[SecretStr] = [getattr(settings, key) for key in sorted(SECRETS)]
+    return tuple(value.get_secret_value() for value in values if value)

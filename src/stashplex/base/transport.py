@@ -44,6 +44,7 @@ class Fault(StrEnum):
     """Why no answer came; decides whether the request may have had its effect."""
 
     CONNECT = "connect"
+    CERTIFICATE = "certificate"
     TIMEOUT_BEFORE_SEND = "timeout_before_send"
     TIMEOUT_AFTER_SEND = "timeout_after_send"
     BROKEN = "broken"
@@ -85,10 +86,14 @@ class Timeouts:
 
 
 class HttpTransport(Transport):
-    """Sends over one aiohttp session. Source: docs/adr/0002-http-client.md."""
+    """Sends over one aiohttp session. Source: docs/adr/0002-http-client.md.
 
-    def __init__(self, session: aiohttp.ClientSession, timeouts: Timeouts) -> None:
+    Shape: `verifies_tls` False takes any certificate, as of a server that signed its own.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, timeouts: Timeouts, *, verifies_tls: bool = True) -> None:
         self._session = session
+        self._verifies_tls = verifies_tls
         self._plain = _client_timeout(timeouts, total_s=None)
         self._upload = _client_timeout(timeouts, total_s=timeouts.connect_s + timeouts.write_s + timeouts.read_s)
 
@@ -101,6 +106,7 @@ class HttpTransport(Transport):
                 headers=request.headers,
                 data=BytesIO(request.body) if request.body else None,  # in pieces: bytes would hold up the loop
                 allow_redirects=False,
+                ssl=self._verifies_tls,
                 timeout=self._upload if request.body else self._plain,
             ) as answer:
                 body = await answer.read()
@@ -110,6 +116,9 @@ class HttpTransport(Transport):
             raise TransportFailed(Fault.TIMEOUT_BEFORE_SEND, "no connection in time") from error
         except TimeoutError as error:
             raise TransportFailed(Fault.TIMEOUT_AFTER_SEND, "no answer in time") from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            reason = _distrust(error.certificate_error)
+            raise TransportFailed(Fault.CERTIFICATE, f"its certificate is not trusted ({reason})") from error
         except aiohttp.ClientConnectorError as error:  # before ValueError: a refused certificate is both
             raise TransportFailed(Fault.CONNECT, _reason(error)) from error
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
@@ -130,6 +139,12 @@ def _client_timeout(timeouts: Timeouts, *, total_s: float | None) -> aiohttp.Cli
         sock_connect=timeouts.connect_s,
         sock_read=timeouts.read_s,
     )
+
+
+def _distrust(error: Exception) -> str:
+    """Return why a certificate is not trusted, in OpenSSL's words."""
+    known = getattr(error, "verify_message", "") or getattr(error, "strerror", "")
+    return str(known or "no reason given").rstrip(".")
 
 
 def _reason(error: aiohttp.ClientConnectorError) -> str:

@@ -29,7 +29,7 @@ from stashplex.base.transport import Fault, Request, Response, Transport, Transp
 
 EXCERPT_CHARS = 256
 _SCRUBBED_BYTES = 65_536
-_TOKEN_ARGUMENT = re.compile(r"(?i)\b(x-plex-token|apikey|api_key|token)([\"']?[=:]\s*[\"']?)[^&\s\"'<>;,]+")
+_TOKEN_ARGUMENT = re.compile(r"(?i)\b(x-plex-token|apikey|api_key|token|session)([\"']?[=:]\s*[\"']?)[^&\s\"'<>;,]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
@@ -71,7 +71,8 @@ class Peer:
     """One server as its client knows it.
 
     Shape: `base_url` has no trailing slash, may end in a path prefix and holds no secret; the settings are
-    the names that hints tell a person to look at. Every failure of the server is told to `watch` before it is raised.
+    the names that hints tell a person to look at; `refused_hint` takes the place of the one for a wrong secret.
+    Every failure of the server is told to `watch` before it is raised.
     """
 
     server: Server
@@ -80,6 +81,7 @@ class Peer:
     url_setting: str
     secret_setting: str
     watch: Watch = field(default_factory=Unwatched)
+    refused_hint: str = ""
 
     @property
     def name(self) -> str:
@@ -106,10 +108,14 @@ class Peer:
     def _translated(self, failure: TransportFailed, *, is_write: bool) -> StashplexError:
         if failure.fault is Fault.INVALID_URL:
             return ConfigError(f"{self.name}: {failure}.", hint=f"Correct {self.url_setting}.")
+        hint = f"Start {self.name}, or correct {self.url_setting}."
+        if failure.fault is Fault.CERTIFICATE:
+            setting = f"STASHPLEX_{self.server.name}_VERIFY_TLS"
+            hint = f"Use the name that the certificate is for, or set {setting} to false if it signed its own."
         return ServerUnreachable(
             self.server,
             f"{self.name} cannot be reached at {self.base_url}: {failure}.",
-            hint=f"Start {self.name}, or correct {self.url_setting}.",
+            hint=hint,
             may_have_applied=is_write and failure.may_have_applied,
             is_slow=failure.fault in {Fault.TIMEOUT_BEFORE_SEND, Fault.TIMEOUT_AFTER_SEND},
         )
@@ -156,7 +162,7 @@ class Peer:
         """Return the error for a missing, wrong or insufficient secret."""
         reason = "does not accept our key or token" if self.secret else "asks for a key or token and we have none"
         hint = f"Correct {self.secret_setting}." if self.secret else f"Set {self.secret_setting}."
-        return ServerRefused(self.server, f"{self.name} {reason} ({status}).", hint=hint)
+        return ServerRefused(self.server, f"{self.name} {reason} ({status}).", hint=self.refused_hint or hint)
 
     def not_there(self, status: int) -> ServerUnreachable:
         """Return the error for a path that every such server has and this one does not."""

@@ -20,9 +20,11 @@ import click
 import msgspec
 from rich.console import Console
 
-from stashplex.base import config, log
-from stashplex.base.config import Settings
+from stashplex.base import layers, log
+from stashplex.base.config import Settings, secrets_of
 from stashplex.base.errors import ConfigError, ProtocolError, ServerError, SideEmpty, StashplexError, StoreError
+from stashplex.base.layers import Loaded
+from stashplex.engine.preferences import CHECKS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,12 +55,16 @@ def common_options(command: Callable[P, T]) -> Callable[P, T]:
     return command
 
 
-def load_settings(config_file: Path | None, *, verbose: bool) -> Settings:
+def load_settings(config_file: Path | None, *, verbose: bool, is_service: bool = False) -> Settings:
     """Return the settings and set logging up with their secrets masked. Raises: ConfigError."""
-    settings = config.load(config_file)
-    secrets = (settings.stash_api_key.get_secret_value(), settings.plex_token.get_secret_value())
-    log.configure(is_verbose=verbose, secrets=secrets)
+    settings = load_layers(config_file).required()
+    log.configure(is_verbose=verbose, secrets=secrets_of(settings), is_service=is_service)
     return settings
+
+
+def load_layers(config_file: Path | None) -> Loaded:
+    """Return the settings with their origins and problems. Raises: ConfigError for what cannot be read at all."""
+    return layers.load(config_file, checks=CHECKS)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -9,13 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
-from stashplex.base.config import Settings
+from stashplex.base.config import SECRETS, Settings
 from stashplex.base.errors import ConfigError
 from stashplex.domain.pathmap import parse_path_map
-
-SECRETS = frozenset(key for key, known in Settings.model_fields.items() if known.annotation is SecretStr)
 
 _TOML_ESCAPES = {ord('"'): '\\"', ord("\\"): "\\\\"} | {code: f"\\u{code:04x}" for code in (*range(32), 127)}
 _PLAIN_RULE = re.compile(r"\^?(?P<plex>[\w /.:-]*?)/?\(\.[*+]\??\)\$?")
@@ -156,6 +154,7 @@ _TAKEN: Mapping[str, tuple[str, Callable[[object], object]]] = {
     "path_rules": ("path_map", _plain_rules),
     "plex_unmatched_path_map": ("path_map", _turned_rules),
     "max_retries": ("retry_limit", _whole),
+    "dlq_retention_days": ("dead_retention_days", _whole),
     "skip_not_found": ("skip_not_found", _switch),
     "connect_timeout": ("connect_timeout_s", _number),
     "plex_connect_timeout": ("connect_timeout_s", _number),
@@ -175,7 +174,6 @@ _REASONS: Mapping[str, str] = {
     "trigger_plex_scan": "replaced by scan_on_not_found, which is on; it had no effect in Stash2Plex",
     "debug_logging": "replaced by the option --verbose",
     "obfuscate_paths": "comes with settings for the log",
-    "dlq_retention_days": "comes with the retention of dead letters",
     "stash_session_cookie": "replaced by stash_api_key: a key does not expire",
     "provider_port": "comes with the metadata provider",
     "log_level": "replaced by the option --verbose",

@@ -330,7 +330,7 @@ async def test_a_refused_certificate_is_no_connection_and_no_wrong_address() -> 
     async with aiohttp.ClientSession(connector=SelfSigned()) as session:
         with pytest.raises(TransportFailed, match="self-signed") as caught:
             await HttpTransport(session, SHORT).send(Request("GET", "https://plex:32400/", HEADERS))
-    assert caught.value.fault is Fault.CONNECT
+    assert caught.value.fault is Fault.CERTIFICATE
     assert_clean(caught.value)
 
 

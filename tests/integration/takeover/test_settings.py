@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stashplex.base import config
+from stashplex.base import layers
 from stashplex.base.config import Settings
 from stashplex.domain.pathmap import parse_path_map
 from stashplex.engine.takeover_settings import TakenSettings, map_settings, render_toml
@@ -130,7 +130,7 @@ def test_what_is_taken_can_be_loaded(tmp_path: Path) -> None:
     taken = map_settings({"plex_token": SECRET, "plex_library": 'A "b"\\, ü', "plex_read_timeout": 45})
     file = tmp_path / "config.toml"
     file.write_text(render_toml(taken.values, with_secrets=True), encoding="utf-8")
-    settings = config.load(file, environment={})
+    settings = layers.load(file, variables={}).required()
     assert settings.plex_library == ('A "b"\\', "ü")
     assert settings.read_timeout_s == 45.0
     assert settings.plex_token.get_secret_value() == SECRET

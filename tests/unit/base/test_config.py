@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stashplex.base import config
+from stashplex.base import layers
+from stashplex.base.config import Settings
 from stashplex.base.errors import ConfigError
 
 ABSURD_SECONDS = ("0", "-5", "nan", "inf", "1e9", "soon", "")
@@ -17,6 +18,10 @@ def _no_settings_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HOME", str(tmp_path / "none"))
 
 
+def load(config_file: Path | None = None, *, variables: dict[str, str]) -> Settings:
+    return layers.load(config_file, variables=variables).required()
+
+
 def a_file(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
@@ -24,8 +29,8 @@ def a_file(tmp_path: Path, text: str) -> Path:
 
 
 def test_environment_alone_is_enough() -> None:
-    settings = config.load(
-        environment={
+    settings = load(
+        variables={
             "STASHPLEX_STASH_URL": "http://nas:9999/",
             "STASHPLEX_STASH_API_KEY": "stash-secret",
             "STASHPLEX_PLEX_URL": "https://plex.example:32400",
@@ -44,13 +49,13 @@ def test_environment_alone_is_enough() -> None:
 
 def test_environment_wins_over_the_file(tmp_path: Path) -> None:
     path = a_file(tmp_path, 'plex_url = "http://file:1"\nstash_url = "http://file:2"\n')
-    settings = config.load(path, environment={"STASHPLEX_PLEX_URL": "http://env:1"})
+    settings = load(path, variables={"STASHPLEX_PLEX_URL": "http://env:1"})
     assert (settings.plex_url, settings.stash_url) == ("http://env:1", "http://file:2")
 
 
 def test_the_file_can_be_named_by_the_environment(tmp_path: Path) -> None:
     path = a_file(tmp_path, 'plex_library = ["Films"]\n')
-    assert config.load(environment={"STASHPLEX_CONFIG": str(path)}).plex_library == ("Films",)
+    assert load(variables={"STASHPLEX_CONFIG": str(path)}).plex_library == ("Films",)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def test_the_file_can_be_named_by_the_environment(tmp_path: Path) -> None:
 )
 def test_a_wrong_file_is_a_clear_error(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.load(a_file(tmp_path, text), environment={})
+        load(a_file(tmp_path, text), variables={})
     assert message in str(caught.value)
     assert caught.value.hint
 
@@ -86,14 +91,14 @@ def test_a_wrong_file_is_a_clear_error(tmp_path: Path, text: str, message: str) 
 )
 def test_a_wrong_variable_is_a_clear_error(name: str, value: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.load(environment={name: value})
+        load(variables={name: value})
     assert message in str(caught.value)
     assert caught.value.hint
 
 
 def test_a_typo_gets_the_nearest_setting() -> None:
     with pytest.raises(ConfigError) as caught:
-        config.load(environment={"STASHPLEX_PLEX_TOKN": "x"})
+        load(variables={"STASHPLEX_PLEX_TOKN": "x"})
     assert caught.value.hint == "Did you mean plex_token?"
 
 
@@ -102,29 +107,29 @@ def test_a_typo_gets_the_nearest_setting() -> None:
 )
 def test_a_wrong_secret_is_never_shown(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.load(environment={name: value})
+        load(variables={name: value})
     assert "secret" not in str(caught.value).replace("secrets", "")
     assert value not in repr(caught.value)
 
 
 def test_secrets_are_hidden_when_settings_are_printed() -> None:
-    settings = config.load(environment={"STASHPLEX_PLEX_TOKEN": "abc123", "STASHPLEX_STASH_API_KEY": "def456"})
+    settings = load(variables={"STASHPLEX_PLEX_TOKEN": "abc123", "STASHPLEX_STASH_API_KEY": "def456"})
     assert "abc123" not in repr(settings) + str(settings)
     assert "def456" not in repr(settings) + str(settings)
 
 
 def test_a_missing_named_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        config.load(tmp_path / "none.toml", environment={})
+        load(tmp_path / "none.toml", variables={})
 
 
 def test_a_folder_may_start_with_a_tilde() -> None:
-    assert config.load(environment={"STASHPLEX_DATA_DIR": " ~/kept "}).data_dir == Path.home() / "kept"
+    assert load(variables={"STASHPLEX_DATA_DIR": " ~/kept "}).data_dir == Path.home() / "kept"
 
 
 def test_an_empty_folder_is_not_the_present_one() -> None:
     with pytest.raises(ConfigError, match="must name a folder"):
-        config.load(environment={"STASHPLEX_DATA_DIR": " "})
+        load(variables={"STASHPLEX_DATA_DIR": " "})
 
 
 @pytest.mark.parametrize(
@@ -142,4 +147,4 @@ def test_an_empty_folder_is_not_the_present_one() -> None:
 )
 def test_absurd_retry_settings_are_refused_by_name(key: str, value: str) -> None:
     with pytest.raises(ConfigError, match=key):
-        config.load(environment={f"STASHPLEX_{key.upper()}": value})
+        load(variables={f"STASHPLEX_{key.upper()}": value})

@@ -1,0 +1,54 @@
+"""Where the program meets the world: the network, time and chance; made once, from the settings.
+
+With `app` the only module that creates the clock, the chance and the HTTP session. A simulation brings its own seams.
+The invariant: the session that is opened here is closed here.
+"""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from stashplex.base.clock import Clock, SystemClock
+from stashplex.base.config import Settings
+from stashplex.base.transport import HttpTransport, Timeouts, Transport, can_connect
+from stashplex.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Seams:
+    """What differs between production and a simulation: the network, time, chance.
+
+    `can_connect` tells whether anything listens at an address, without a request.
+    """
+
+    stash: Transport
+    plex: Transport
+    can_connect: Callable[[str], Awaitable[bool]]
+    clock: Clock
+    chance: random.Random
+
+
+@asynccontextmanager
+async def open_seams(settings: Settings) -> AsyncIterator[Seams]:
+    """Open a session for both servers."""
+    timeouts = Timeouts(
+        connect_s=settings.connect_timeout_s,
+        read_s=settings.read_timeout_s,
+        write_s=settings.write_timeout_s,
+        pool_s=settings.pool_timeout_s,
+    )
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=0),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": f"stashplex/{__version__}"},
+    ) as session:
+        yield Seams(
+            stash=HttpTransport(session, timeouts, verifies_tls=settings.stash_verify_tls),
+            plex=HttpTransport(session, timeouts, verifies_tls=settings.plex_verify_tls),
+            can_connect=can_connect,
+            clock=SystemClock(),
+            chance=random.Random(),  # noqa: S311 - jitter and lease tokens need no cryptography
+        )

@@ -56,7 +56,12 @@ class Poster:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What we last wrote to one item: the third side of the merge."""
+    """What we last wrote to one item: the third side of the merge.
+
+    `is_forced` tells that a person asked for Stash's values once more: the next write goes over what people changed in
+    Plex, and the poster is compared again.
+    """
 
     document: Document
     poster: Poster | None = None
+    is_forced: bool = False

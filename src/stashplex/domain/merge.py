@@ -8,7 +8,7 @@ person added stays.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from stashplex.domain.document import Base, Document, Field, TagField, TextField
@@ -34,19 +34,23 @@ def merge(desired: Document, observed: Document, base: Base | None) -> Merge:
     """Return what an item should show.
 
     Stash wins where it changed since the base or where there is no base; a person wins where only Plex changed.
-    A field that is missing from `observed` counts as empty there.
+    A field that is missing from `observed` counts as empty there. A forced base lets Stash win where only Plex changed,
+    too; what Stash knows nothing of stays.
     """
     owned = Document() if base is None else base.document
+    is_forced = base is not None and base.is_forced
     texts: dict[TextField, str] = {}
     tags: dict[TagField, tuple[str, ...]] = {}
     kept: list[Field] = []
     for text_field, text in desired.texts.items():
         texts[text_field], is_kept = _merged_text(
-            text_field, text, observed.texts.get(text_field, ""), owned.texts.get(text_field)
+            text_field, text, observed.texts.get(text_field, ""), owned.texts.get(text_field), is_forced=is_forced
         )
         kept += [text_field] if is_kept else []
     for tag_field, names in desired.tags.items():
-        tags[tag_field], is_kept = _merged_tags(names, observed.tags.get(tag_field, ()), owned.tags.get(tag_field))
+        tags[tag_field], is_kept = _merged_tags(
+            names, observed.tags.get(tag_field, ()), owned.tags.get(tag_field), is_forced=is_forced
+        )
         kept += [tag_field] if is_kept else []
     return Merge(
         wanted=Document(texts, tags),
@@ -90,7 +94,10 @@ def believed(base: Base | None, intent: Document | None, observed: Document) -> 
         if reached or tag_field in tags:
             tags[tag_field] = (*still, *reached)
     reached_anything = (texts, tags) != (dict(owned.texts), dict(owned.tags))
-    return Base(Document(texts, tags), None if base is None else base.poster) if reached_anything else base
+    if not reached_anything:
+        return base
+    document = Document(texts, tags)
+    return Base(document) if base is None else replace(base, document=document)
 
 
 def is_same_text(field: TextField, one: str, other: str) -> bool:
@@ -120,19 +127,21 @@ def _text_key(field: TextField, text: str) -> str:
     return bare
 
 
-def _merged_text(field: TextField, desired: str, observed: str, base: str | None) -> tuple[str, bool]:
+def _merged_text(
+    field: TextField, desired: str, observed: str, base: str | None, *, is_forced: bool
+) -> tuple[str, bool]:
     """Return what the field should show, and whether that is a value of Plex that stands against Stash."""
     if is_same_text(field, desired, observed):
         return observed, False
     if base is None:
         is_foreign_kept = not desired
         return (observed if is_foreign_kept else desired), is_foreign_kept
-    is_unchanged_in_stash = is_same_text(field, desired, base)
-    return (observed if is_unchanged_in_stash else desired), is_unchanged_in_stash
+    is_kept = is_same_text(field, desired, base) and not (is_forced and desired)
+    return (observed if is_kept else desired), is_kept
 
 
 def _merged_tags(
-    desired: tuple[str, ...], observed: tuple[str, ...], base: tuple[str, ...] | None
+    desired: tuple[str, ...], observed: tuple[str, ...], base: tuple[str, ...] | None, *, is_forced: bool
 ) -> tuple[tuple[str, ...], bool]:
     """Return the list that the field should show, and whether it lacks an element that a person removed.
 
@@ -141,7 +150,7 @@ def _merged_tags(
     spelt = {tag_key(tag): tag for tag in reversed(observed)}
     wanted_keys = {tag_key(tag) for tag in desired}
     base_keys = {tag_key(tag) for tag in base or ()}
-    removed_by_person = (wanted_keys & base_keys) - spelt.keys()
+    removed_by_person = frozenset() if is_forced else (wanted_keys & base_keys) - spelt.keys()
     ours = [spelt.get(tag_key(tag), tag) for tag in desired if tag_key(tag) not in removed_by_person]
     foreign = [tag for tag in observed if tag_key(tag) not in wanted_keys | base_keys]
     return (*ours, *foreign), bool(removed_by_person)

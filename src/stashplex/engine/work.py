@@ -47,7 +47,8 @@ class Write:
     @property
     def known_poster(self) -> Poster | None:
         """The poster that we last wrote, as far as that still holds."""
-        return None if self.planned.base is None or self.is_poster_in_doubt else self.planned.base.poster
+        base = self.planned.base
+        return None if base is None or base.is_forced or self.is_poster_in_doubt else base.poster
 
     def link(self, *, intent: Document | None) -> Link:
         """Return the link of this item as it was known before the pass, with an intent."""
@@ -133,7 +134,9 @@ def _link_after(write: Write, *, is_in_step: bool) -> Link:
     link = write.link(intent=write.planned.intent)
     if not write.missing:
         return link
-    return replace(link, base=Base(partial_base(plan, write.missing, write.planned.base), write.known_poster))
+    before = write.planned.base
+    is_forced = before is not None and before.is_forced
+    return replace(link, base=Base(partial_base(plan, write.missing, before), write.known_poster, is_forced))
 
 
 def journal_of(work: Work, outcome: Outcome, now: datetime) -> tuple[JournalRow, ...]:

@@ -43,13 +43,20 @@ def append(directory: Path, event: bytes, *, now: datetime) -> Path:
 
 def iter_ready(directory: Path) -> Iterator[Path]:
     """Yield the files that are whole, oldest first. A directory that is not there holds none."""
+    for name in sorted(iter_names(directory)):
+        yield directory / name
+
+
+def iter_names(directory: Path) -> Iterator[str]:
+    """Yield the names of the files that are whole, in no order, as the directory is read."""
     try:
-        names = sorted(path.name for path in directory.iterdir())
+        entries = os.scandir(directory)
     except FileNotFoundError:
         return
-    for name in names:
-        if name.endswith(_SUFFIX) and not name.startswith("."):
-            yield directory / name
+    with entries:
+        for entry in entries:
+            if entry.name.endswith(_SUFFIX) and not entry.name.startswith("."):
+                yield entry.name
 
 
 def discard(path: Path) -> None:

@@ -33,10 +33,13 @@ PASSES_IN_FLIGHT = 2
 """While one batch is read back and settled, the other keeps Plex busy."""
 
 LONGEST_SLEEP_S = 60.0
-"""Other processes mark entries too, and nobody rings for them; but they work on what they mark themselves."""
+"""The fallback when nobody rings and nothing new is seen."""
+
+NEWS_LOOK_S = 2.0
+"""Between two looks while asleep whether another process changed the store, or died. Neither reads the ledger."""
 
 ORPHAN_LOOK_S = 300.0
-"""Between two idle looks for leases of other processes that died; at work it is looked for in each round."""
+"""Between two idle looks for leases of other processes that died unseen; at work it is looked for in each round."""
 
 SHORT_SLEEP_S = 5.0
 """Between two tries at a server that failed, but not often enough to be held."""
@@ -102,6 +105,8 @@ class Scheduler:
         self._report = RunReport()
         self._clock_offset_s = self._offset_s()
         self._orphans_at_s = -ORPHAN_LOOK_S
+        self._company_at_s = -NEWS_LOOK_S
+        self._is_company_lost = False
         self._tokens: set[str] = set()
         self.wakeup = Wakeup()
 
@@ -133,8 +138,19 @@ class Scheduler:
                 if self._report.server_error is not None:
                     pause_s = SHORT_SLEEP_S if all(gate.breaker().is_closed for gate in self._gates) else None
                 pause_s = LONGEST_SLEEP_S if pause_s is None else pause_s and max(pause_s, ROUND_S)
-                await self.wakeup.wait(min(pause_s, LONGEST_SLEEP_S))
+                await self._sleep(min(pause_s, LONGEST_SLEEP_S))
                 self._start_round()
+
+    async def _sleep(self, pause_s: float) -> None:
+        """Sleep until the bell rings, another process changed the store or died, or somebody set the clock."""
+        until_s = self._clock.monotonic_s() + pause_s
+        while not await self.wakeup.wait(min(until_s - self._clock.monotonic_s(), NEWS_LOOK_S)):
+            is_changed, is_lost = self._waking.is_changed(), self._owners.has_lost_company()
+            if is_changed or is_lost:  # one that leased and died between two looks was never seen alive
+                self._owners.expire_orphans(self._clock.now())
+                return
+            if self._clock.monotonic_s() >= until_s or self._is_clock_set():
+                return
 
     def _rest_s(self, due_at: datetime | None, wait_s: float) -> float | None:
         """Return how long to rest before the next round, None when waiting so long is of no use."""
@@ -167,15 +183,18 @@ class Scheduler:
         due_at = self._ledger.next_due_at(self._plex_id)
         if due_at is None or due_at > self._clock.now():
             return due_at
-        self._owners.expire_orphans(self._clock.now())
-        await self._rescue(owner)
-        async with anyio.create_task_group() as group:
-            for _ in range(PASSES_IN_FLIGHT):
-                group.start_soon(self._run_passes, owner)
+        self._is_company_lost = True
+        while self._is_company_lost and self._report.server_error is None:
+            self._is_company_lost = False
+            self._owners.expire_orphans(self._clock.now())
+            await self._rescue(owner)
+            async with anyio.create_task_group() as group:
+                for _ in range(PASSES_IN_FLIGHT):
+                    group.start_soon(self._run_passes, owner)
         return self._ledger.next_due_at(self._plex_id)
 
     async def _run_passes(self, owner: str) -> None:
-        while self._report.server_error is None and not self._is_held():
+        while self._report.server_error is None and not self._is_held() and not self._has_lost_company():
             limit = self._ramp.take(self._batch_size, self._clock.now())
             if not limit:
                 await anyio.sleep(1.0)
@@ -185,6 +204,14 @@ class Scheduler:
             if not batch:
                 return
             await self._pass_over(batch, token, until)
+
+    def _has_lost_company(self) -> bool:
+        """Tell whether another process died since this round began: what it held is rescued before more is begun."""
+        now_s = self._clock.monotonic_s()
+        if not self._is_company_lost and now_s - self._company_at_s >= NEWS_LOOK_S:
+            self._company_at_s = now_s
+            self._is_company_lost = self._owners.has_lost_company()
+        return self._is_company_lost
 
     async def _rescue(self, owner: str) -> None:
         """Work on entries whose lease ran out, one by one while nothing else is under way: one may be poison."""
@@ -251,10 +278,13 @@ class Scheduler:
 
     def _mend_clock(self) -> None:
         """Bring due times back that a clock set back has moved out of reach; a clock set forward only hurries."""
-        offset_s = self._offset_s()
-        if abs(offset_s - self._clock_offset_s) > CLOCK_SLACK_S:
-            self._clock_offset_s = offset_s
-            self._waking.clamp(self._clock.now(), timedelta(seconds=LONGEST_WAIT_S))
+        if self._is_clock_set():
+            set_by = timedelta(seconds=self._offset_s() - self._clock_offset_s)
+            self._clock_offset_s += set_by.total_seconds()
+            self._waking.clamp(self._clock.now(), timedelta(seconds=LONGEST_WAIT_S), set_by=set_by)
+
+    def _is_clock_set(self) -> bool:
+        return abs(self._offset_s() - self._clock_offset_s) > CLOCK_SLACK_S
 
     def _offset_s(self) -> float:
         return self._clock.now().timestamp() - self._clock.monotonic_s()

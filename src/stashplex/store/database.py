@@ -25,6 +25,7 @@ from stashplex.store.header import APPLICATION_ID, NEWER, RESTORE, check_length,
 from stashplex.store.migration import migrate
 from stashplex.store.presence import list_working
 from stashplex.store.schema import REVISION, metadata
+from stashplex.store.watch import Watch
 
 LOCK_TIMEOUT_S = 60.0
 BUSY_TIMEOUT_S = 30.0
@@ -56,6 +57,7 @@ class Database:
         self._engine = engine
         self._writer = engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         self._lock = lock
+        self._watch: Watch | None = None
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -96,14 +98,28 @@ class Database:
         with translated_files(self.path):
             self._lock.acquire(poll_interval=_POLL_S)
         try:
+            if self._watch is not None:
+                self._watch.look()
             with translated(self.path), self._writer.begin() as connection:
                 yield connection
         finally:
+            if self._watch is not None:
+                self._watch.look_away()
             self._lock.release()
+
+    def has_news(self) -> bool:
+        """Tell whether another process changed the store since this was asked last, at first always. Reads no table."""
+        if self._watch is None:
+            with translated(self.path):
+                self._watch = Watch(_own_connection(self._engine))
+        return self._watch.take_news()
 
     def close(self) -> None:
         """Close the file. The last one to close it folds the log back into it."""
         with translated_files(self.path), self._lock.acquire(poll_interval=_POLL_S), translated(self.path):
+            if self._watch is not None:
+                self._watch.close()
+                self._watch = None
             self._engine.dispose()
 
 
@@ -184,6 +200,16 @@ def _engine(path: Path) -> Engine:
     event.listen(engine, "connect", _connected)
     event.listen(engine, "begin", _begun)
     return engine
+
+
+def _own_connection(engine: Engine) -> sqlite3.Connection:
+    """Return a connection that the pool does not hand out again. Whoever asks closes it."""
+    pooled = engine.raw_connection()
+    connection = pooled.driver_connection
+    pooled.detach()
+    if not isinstance(connection, sqlite3.Connection):  # the type of the driver is not known to SQLAlchemy
+        raise TypeError(type(connection))
+    return connection
 
 
 def _connected(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -14,7 +14,7 @@ from itertools import count
 from sqlalchemy import bindparam, select, update
 
 from stashplex.store.database import Database
-from stashplex.store.presence import held, name_of
+from stashplex.store.presence import held, list_working, name_of
 from stashplex.store.schema import entry, to_micros
 
 _IS_LEASED = entry.c.lease_token.is_not(None)
@@ -32,6 +32,7 @@ class Owners:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._own: str | None = None
+        self._company: frozenset[str] = frozenset()
 
     @contextmanager
     def enrolled(self, now: datetime) -> Iterator[str]:
@@ -61,6 +62,11 @@ class Owners:
                 with held(self._database.path, name) as is_held:
                     expired += self._expire(name, now) if is_held else 0
         return expired
+
+    def has_lost_company(self) -> bool:
+        """Tell whether a process is gone that was there when this was asked last. Asks lock files, not the store."""
+        before, self._company = self._company, frozenset(list_working(self._database.path))
+        return bool(before - self._company)
 
     def _expire(self, name: str, now: datetime) -> int:
         with self._database.write() as connection:

@@ -5,7 +5,7 @@ Not a mark: the generation stays, and so does the retry count. Each method is on
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, case, select, update
 
 from stashplex.domain.entry import PlexId, State
 from stashplex.domain.outcome import HELD
@@ -27,7 +27,12 @@ _MISSING = (
     .order_by(entry.c.scene_id)
     .limit(bindparam("limit"))
 )
-_CLAMP = update(entry).where(entry.c.due_at > bindparam("latest")).values(due_at=bindparam("latest"))
+_MOVED = entry.c.due_at + bindparam("by")
+_CLAMP = (
+    update(entry)
+    .where(entry.c.due_at > bindparam("latest"))
+    .values(due_at=case((bindparam("latest") > _MOVED, _MOVED), else_=bindparam("latest")))
+)
 
 
 class Waking:
@@ -47,7 +52,15 @@ class Waking:
             rows = connection.execute(_MISSING, {"of_plex": plex_id, "after": after, "limit": limit})
             return tuple(SceneId(scene_id) for scene_id in rows.scalars())
 
-    def clamp(self, now: datetime, longest: timedelta) -> int:
-        """Bring due times back that are further away than any wait: the clock was set back."""
+    def clamp(self, now: datetime, longest: timedelta, *, set_by: timedelta = timedelta(0)) -> int:
+        """Bring due times back that are further away than any wait: the clock was set back, by a time if that is known.
+
+        Shape: `set_by` is negative for a clock set back; what was due then is due as long from now as before.
+        """
+        by = min(set_by, timedelta(0)) // timedelta(microseconds=1)
         with self._database.write() as connection:
-            return connection.execute(_CLAMP, {"latest": to_micros(now + longest)}).rowcount
+            return connection.execute(_CLAMP, {"latest": to_micros(now + longest), "by": by}).rowcount
+
+    def is_changed(self) -> bool:
+        """Tell whether another process changed the store since this was asked last. Reads no entry."""
+        return self._database.has_news()

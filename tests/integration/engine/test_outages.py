@@ -15,6 +15,7 @@ from stashplex.base.errors import Server
 from stashplex.base.transport import Fault, Request, TransportFailed
 from stashplex.domain.breaker import Breaker, BreakerState, Cause
 from stashplex.domain.ratelimit import RampRules
+from stashplex.domain.scene import SceneId
 from stashplex.sim.plex.world import OWNER
 from stashplex.store.schema import breaker
 from worlds import PLEX_URL
@@ -161,7 +162,7 @@ def test_a_reset_by_hand_is_noticed(tmp_path: Path) -> None:
             with stage.world.app() as other:
                 other.store.breakers.change(app.plex_gate.key, now, lambda one: one.reset(now))
                 other.store.waking.wake_held(now)
-            await stage.until(lambda: stage.title(1) == "Another", 65)
+            await stage.until(lambda: stage.title(1) == "Another", 5)
 
     play(tmp_path, act)
 
@@ -272,6 +273,19 @@ def test_flapping_fills_no_dead_letters_and_no_disk(tmp_path: Path) -> None:
             assert stage.title(2) == "Number 199"
             entries = list(app.store.ledger.iter_entries(plex_id(app)))
             assert {entry.retry_count for entry in entries} == {0}
+
+    play(tmp_path, act)
+
+
+def test_a_clock_set_back_moves_the_next_try_along(tmp_path: Path) -> None:
+    async def act(stage: Stage) -> None:
+        async with stage.serving() as app:
+            await trio.sleep(5)
+            now, known = stage.clock.now(), plex_id(app)
+            stage.world.stash.update_scene(1, title="Another")
+            app.store.ledger.mark(known, [SceneId(1)], now=now, due_at=now + timedelta(seconds=90))
+            stage.clock.jump(timedelta(days=-1))
+            assert await stage.until(lambda: stage.title(1) == "Another", 100) >= 80
 
     play(tmp_path, act)
 

@@ -11,7 +11,7 @@ import trio
 
 from ledgers import retry
 from stage import Stage, entry_of, play, plex_id, statements_of, states
-from stashplex.app import App
+from stashplex.app import App, open_store
 from stashplex.base.transport import Request
 from stashplex.domain.entry import State
 from stashplex.domain.scene import SceneId
@@ -354,6 +354,40 @@ def test_two_services_on_one_store_never_work_on_one_entry_at_once(tmp_path: Pat
         assert len({request.url for _, request in stage.plex.sent if request.method == "PUT"}) == 60
 
     play(tmp_path, act, films=60, batch_size=7, latency_s=0.2)
+
+
+def test_what_another_process_marks_is_worked_on_within_seconds(tmp_path: Path) -> None:
+    async def act(stage: Stage) -> None:
+        async with stage.serving() as app:
+            await trio.sleep(90)
+            stage.world.stash.update_scene(2, title="Another")
+            with open_store(stage.world.data_dir) as store:
+                store.ledger.mark(plex_id(app), [SceneId(2)], now=stage.clock.now())
+                assert await stage.until(lambda: stage.title(2) == "Another", 10) <= 4
+
+    play(tmp_path, act)
+
+
+def test_what_a_dead_process_held_is_taken_up_by_one_at_work(tmp_path: Path) -> None:
+    """The survivor works for minutes without a pause; the other one dies meanwhile."""
+
+    async def act(stage: Stage) -> None:
+        async with stage.serving() as app:
+            await trio.sleep(5)
+            stage.stash.latency_s = 1.0
+            now = stage.clock.now()
+            with open_store(stage.world.data_dir) as store:
+                with store.owners.enrolled(now) as owner:
+                    store.ledger.mark(plex_id(app), [SceneId(1)], now=now)
+                    until = now + timedelta(minutes=10)
+                    store.ledger.lease(plex_id(app), owner=owner, token="theirs", limit=1, now=now, until=until)
+                    for scene in range(2, 61):
+                        stage.change(scene, f"New {scene}")
+                    await trio.sleep(6)
+                await stage.until(lambda: entry_of(app, 1).state is State.SYNCED, 20)
+                assert states(app)["pending"] > 10, "the survivor was not done when it took it up"
+
+    play(tmp_path, act, films=60, batch_size=1)
 
 
 # quiet hours

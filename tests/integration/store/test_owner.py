@@ -40,7 +40,7 @@ with Owners(database).enrolled(now) as owner:
 
 
 @contextmanager
-def another_process(path: Path, plex_id: PlexId) -> Iterator[subprocess.Popen[str]]:
+def another_process(path: Path, plex_id: PlexId, name: str = "process-1") -> Iterator[subprocess.Popen[str]]:
     """Run a process that holds a lease until it is killed."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path), str(plex_id), NOW.isoformat()],
@@ -49,7 +49,7 @@ def another_process(path: Path, plex_id: PlexId) -> Iterator[subprocess.Popen[st
         text=True,
     ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().strip() == "process-1"
+        assert process.stdout.readline().strip() == name
         try:
             yield process
         finally:
@@ -91,6 +91,15 @@ def test_a_name_that_is_taken_over_brings_no_leases_along(
     with Owners(database).enrolled(LATER) as name:
         assert name == "process-1"
         assert len(rescue(ledger, plex_id, now=LATER)) == 1
+
+
+def test_a_process_that_was_seen_and_died_is_missed_once(path: Path, database: Database, plex_id: PlexId) -> None:
+    owners = Owners(database)
+    with owners.enrolled(NOW), another_process(path, plex_id, "process-2") as process:
+        assert [owners.has_lost_company() for _ in range(2)] == [False, False]
+        process.kill()
+        process.wait()
+        assert [owners.has_lost_company() for _ in range(2)] == [True, False]
 
 
 def test_own_leases_are_no_orphans(database: Database, ledger: Ledger, plex_id: PlexId) -> None:

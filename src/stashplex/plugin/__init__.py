@@ -1,0 +1,1 @@
+"""What the plugin for Stash ships: programs that stand alone and import nothing of stashplex."""

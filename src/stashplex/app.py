@@ -326,6 +326,13 @@ async def open_preferences(loaded: Loaded) -> AsyncIterator[Preferences]:
         yield Preferences(settings.data_dir, settings.stash_url, clients, keeps_key=keeps_key)
 
 
+@asynccontextmanager
+async def open_clients(settings: Settings) -> AsyncIterator[tuple[StashClient, PlexClient]]:
+    """Open a session for both servers without a store: for a trial of the settings."""
+    async with open_seams(settings) as seams:
+        yield _stash_client(settings, seams.stash, None), _plex_client(settings, seams.plex, None, "stashplex-check")
+
+
 def _stash_client(settings: Settings, transport: Transport, gate: Gate | None) -> StashClient:
     session = Session(partial(read_cookie, settings.data_dir, settings.stash_url))
     key = settings.stash_api_key.get_secret_value()

@@ -20,6 +20,10 @@ class SecretMask:
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = tuple(secret for secret in secrets if secret)
 
+    def add(self, secrets: Iterable[str]) -> None:
+        """Mask these as well from now on."""
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *(secret for secret in secrets if secret))))
+
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Return the event with all secrets masked."""
         return {key: self._masked(value) for key, value in event.items()}
@@ -57,3 +61,11 @@ def configure(
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
+
+
+def mask(secrets: Iterable[str]) -> None:
+    """Mask these as well from now on: secrets may change while a service runs."""
+    known = tuple(secrets)
+    for processor in structlog.get_config()["processors"]:
+        if isinstance(processor, SecretMask):
+            processor.add(known)

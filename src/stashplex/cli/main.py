@@ -2,6 +2,7 @@
 
 import click
 
+from stashplex.cli.config import config_group
 from stashplex.cli.dead import dead
 from stashplex.cli.demo import demo
 from stashplex.cli.outages import breaker, outages
@@ -24,5 +25,5 @@ def main() -> None:
     """
 
 
-for command in (sync, serve, plan, status, why, dead, outages, breaker, store, demo, import_stash2plex):
+for command in (sync, serve, plan, status, why, dead, outages, breaker, config_group, store, demo, import_stash2plex):
     main.add_command(command)

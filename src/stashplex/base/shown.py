@@ -1,0 +1,87 @@
+"""The settings that Stash's page shows: name, kind and description of each, for the manifest of the plugin.
+
+Stash sorts them by key, knows no default and no secret, and shows a switch that was never touched as off. So what is
+on by default is a text here (empty means the default), defaults stand in the descriptions, and the names of what few
+people need start with "Advanced".
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from stashplex.base.config import Settings
+
+
+class Kind(StrEnum):
+    """The kinds of settings that Stash knows."""
+
+    STRING = "STRING"
+    NUMBER = "NUMBER"
+    BOOLEAN = "BOOLEAN"
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSetting:
+    """One setting as the manifest declares it."""
+
+    key: str
+    display_name: str
+    kind: Kind
+    description: str
+
+
+_NAMES = {
+    "plex_url": "Plex address",
+    "plex_token": "Plex token",
+    "plex_library": "Plex libraries",
+    "path_map": "Path map",
+    "poll_interval_s": "Seconds between two looks for changes",
+    "skip_not_found": "Skip what Plex does not have",
+    "scan_on_not_found": "Let Plex scan for missing files",
+    "watch_tasks": "Tasks wait and show progress",
+    "service_url": "Address of a service elsewhere",
+    "service_key": "Key of a service elsewhere",
+    "plex_verify_tls": "Check Plex's certificate",
+    "stash_verify_tls": "Check Stash's certificate",
+    "retry_limit": "Advanced: retries",
+    "retry_base_s": "Advanced: first wait before a retry",
+    "retry_cap_s": "Advanced: longest wait before a retry",
+    "not_found_limit": "Advanced: looks for a missing file",
+    "not_found_base_s": "Advanced: first wait for a missing file",
+    "not_found_cap_s": "Advanced: longest wait for a missing file",
+    "failure_threshold": "Advanced: failures that open the circuit breaker",
+    "recovery_timeout_s": "Advanced: wait before a probe",
+    "dead_retention_days": "Advanced: days that dismissed dead letters are kept",
+    "plex_writes_in_flight": "Advanced: writes to Plex at once",
+    "plex_reads_in_flight": "Advanced: reads from Plex at once",
+    "connect_timeout_s": "Advanced: connection timeout",
+    "read_timeout_s": "Advanced: read timeout",
+    "write_timeout_s": "Advanced: upload timeout",
+}
+
+
+def _shown(key: str, name: str, known: FieldInfo) -> ShownSetting:
+    return ShownSetting(key, name, _kind(known), f"{known.description} {_default(known)}")
+
+
+def _kind(known: FieldInfo) -> Kind:
+    if known.annotation in {int, float}:
+        return Kind.NUMBER
+    return Kind.BOOLEAN if known.annotation is bool and not known.default else Kind.STRING
+
+
+def _default(known: FieldInfo) -> str:
+    default = known.default
+    if known.annotation is bool:
+        return 'Default: on; type "off" to switch it off.' if default else "Default: off."
+    if isinstance(default, SecretStr) or default in ("", ()):
+        return "Default: empty."
+    return f"Default: {default:g}." if isinstance(default, int | float) else f"Default: {default}."
+
+
+SHOWN_IN_STASH: tuple[ShownSetting, ...] = tuple(
+    _shown(key, name, Settings.model_fields[key]) for key, name in _NAMES.items() if key in Settings.model_fields
+)
+"""In the order in which a person meets them."""

@@ -55,10 +55,10 @@ def common_options(command: Callable[P, T]) -> Callable[P, T]:
     return command
 
 
-def load_settings(config_file: Path | None, *, verbose: bool, is_service: bool = False) -> Settings:
+def load_settings(config_file: Path | None, *, verbose: bool) -> Settings:
     """Return the settings and set logging up with their secrets masked. Raises: ConfigError."""
     settings = load_layers(config_file).required()
-    log.configure(is_verbose=verbose, secrets=secrets_of(settings), is_service=is_service)
+    log.configure(is_verbose=verbose, secrets=secrets_of(settings))
     return settings
 
 

@@ -23,13 +23,14 @@ PATIENCE_S = 1.0
 
 
 class Address(msgspec.Struct, frozen=True):
-    """How to reach the service. `key` is a secret."""
+    """How to reach the service, and what it runs on. `key` is a secret."""
 
     pid: int
     poke_port: int
     api: str
     key: str
     version: str
+    python: str = ""
 
 
 @contextmanager

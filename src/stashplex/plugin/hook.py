@@ -158,7 +158,7 @@ def event_of(call: "dict[str, object]") -> str:
     where = path if isinstance(path, str) and len(path) <= LONGEST_PATH else ""
     if number == 0 and not where:
         raise Refused(f"the event {clean(kind)!r} has no id")
-    names = ",".join(quoted(clean(name)) for name in _field_names(context.get("inputFields")))
+    names = "" if where else ",".join(map(quoted, _field_names(context.get("inputFields"))))
     rest = f',"path":{quoted(clean(where))}' if where else ""
     return f'"type":{quoted(clean(kind))},"id":{number},"fields":[{names}]{rest}'
 
@@ -167,7 +167,8 @@ def _field_names(names: object) -> "list[str]":
     """Return the names of changed fields; none means that any may have changed, as too many to tell do."""
     if not isinstance(names, list) or len(names) > MOST_FIELDS:
         return []
-    return [name[:LONGEST_FIELD] for name in names if isinstance(name, str)]
+    kept = [name[:LONGEST_FIELD] for name in names if isinstance(name, str)]
+    return kept if len(kept) == len(names) and all(map(str.isascii, kept)) else []
 
 
 def clean(text: str) -> str:

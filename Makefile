@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test sim check format bench docs lock clean crash
+.PHONY: help setup demo test sim check format bench docs plugin lock clean crash
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench: setup ## measure against the simulators; writes docs/reference/performanc
 
 docs: setup ## regenerate the generated reference pages
 	@$(BIN)/python scripts/reference.py
+
+plugin: setup ## build the plugin for Stash: dist/plugin/stashplex.zip and the index.yml that offers it
+	@$(BIN)/python scripts/plugin.py
 
 lock: ## pin requirements with hashes (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements/run.txt

@@ -2,6 +2,7 @@
 
 import click
 
+from stashplex.cli.clearing import pending
 from stashplex.cli.config import config_group
 from stashplex.cli.dead import dead
 from stashplex.cli.demo import demo
@@ -9,7 +10,9 @@ from stashplex.cli.outages import breaker, outages
 from stashplex.cli.plan import plan
 from stashplex.cli.serve import serve
 from stashplex.cli.show import status, why
+from stashplex.cli.stop import stop
 from stashplex.cli.store import store
+from stashplex.cli.support import support
 from stashplex.cli.sync import sync
 from stashplex.cli.takeover import import_stash2plex
 from stashplex.version import __version__
@@ -25,5 +28,8 @@ def main() -> None:
     """
 
 
-for command in (sync, serve, plan, status, why, dead, outages, breaker, config_group, store, demo, import_stash2plex):
+for command in (
+    *(sync, serve, stop, plan, status, why, dead, pending, outages, breaker, config_group, store, support, demo),
+    import_stash2plex,
+):
     main.add_command(command)

@@ -1,20 +1,18 @@
 """`stashplex status` and `stashplex why`: what the store knows. Neither asks a server."""
 
-from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 
 import click
 from rich.table import Table
 
-from stashplex.app import DATABASE_NAME, Store, open_store
+from stashplex.app import DATABASE_NAME, open_store
 from stashplex.base.clock import SystemClock
 from stashplex.base.errors import ConfigError
 from stashplex.cli.outages import breaker_json, print_breaker, read_breakers
 from stashplex.cli.run import common_options, load_settings, print_json, reports_errors, results
 from stashplex.cli.story import print_story, read_story, require_database, story_json
 from stashplex.domain.scene import SceneId
-from stashplex.store.overview import KnownPlex
+from stashplex.web.facts import server_status
 
 
 @click.command()
@@ -26,7 +24,8 @@ def status(config_file: Path | None, *, as_json: bool, verbose: bool) -> None:
     require_database(settings.data_dir)
     now = SystemClock().now()
     with open_store(settings.data_dir) as store:
-        servers = [_server(store, known, now) for known in store.overview.list_plex()]
+        known = store.overview.list_plex()
+        servers = [server_status(store.ledger, store.overview, one, now) for one in known]
         breakers = [one for one in read_breakers(store, settings, now) if one.is_configured]
     held = [one for one in breakers if not one.breaker.is_closed]
     if as_json:
@@ -40,18 +39,6 @@ def status(config_file: Path | None, *, as_json: bool, verbose: bool) -> None:
         _print_server(server)
     if not servers:
         results.print("No sync has run yet: start one with stashplex sync.")
-
-
-def _server(store: Store, known: KnownPlex, now: datetime) -> dict[str, object]:
-    counts = asdict(store.ledger.counts(known.id, now=now))
-    errors = store.overview.count_errors(known.id)
-    return {
-        "plex": known.name,
-        "machine_identifier": known.machine_identifier,
-        **counts,
-        "next_due_at": store.ledger.next_due_at(known.id),
-        "errors": [{"state": row.state, "error_type": row.error_type, "entries": row.entries} for row in errors],
-    }
 
 
 def _print_server(server: dict[str, object]) -> None:

@@ -17,6 +17,7 @@ from stashplex.domain.entry import Entry, State
 from stashplex.domain.journal import JournalRow
 from stashplex.domain.link import Link
 from stashplex.store.overview import KnownPlex
+from stashplex.web.chip import chip
 
 LONGEST_STORY = 1_000
 _WIDE = 400
@@ -53,6 +54,7 @@ def story_json(story: Story) -> dict[str, object]:
             }
             for link in story.links
         ],
+        "chip": chip(story.plex, story.entry, story.links),
         "journal": [asdict(row) for row in story.journal],
     }
 

@@ -318,15 +318,16 @@ def run(call: dict[str, Any]) -> Any:
 
 
 def print_result(result: dict[str, Any]) -> str:
-    """Print what a command said; return its last word. Raises: Failed when it failed."""
-    lines = [line for line in str(result.get("text", "")).splitlines() if line.strip()]
+    """Print what a command said; return its last word. Raises: Failed with its first word when it failed."""
+    lines = [line for line in str(result.get("text", "")).splitlines() if line.strip()] or ["Done."]
     code = result.get("code", 1)
+    if not isinstance(code, int) or code > 1 or code < 0:
+        for line in lines[1:]:
+            hook.say("w", line)
+        raise Failed(lines[0].strip())
     for line in lines[:-1]:
         hook.say("i", line)
-    last = lines[-1].strip() if lines else "Done."
-    if isinstance(code, int) and code > 1:
-        raise Failed(last)
-    return last
+    return lines[-1].strip()
 
 
 def whole(value: Any, name: str) -> int:

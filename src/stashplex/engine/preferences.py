@@ -43,7 +43,7 @@ class Preferences:
         before = read_typed(self._data_dir, self._stash_url)
         after = typed_after(before, found.typed, found.api_key if self._keeps_key else "", CHECKS)
         path = self._data_dir / STASH_SETTINGS_NAME
-        if after != before or not path.exists():
+        if after != before or not path.is_file():
             _write(path, render_typed(after, self._stash_url))
         return found
 

@@ -112,7 +112,8 @@ def parsed(raw: bytes) -> "dict[str, object]":
         raise Refused("nothing came on stdin, where Stash tells what happened")
     try:
         value, end = scan(text, 0)
-    except (ValueError, StopIteration, RecursionError):
+    except (ValueError, StopIteration, RecursionError, SystemError):
+        # SystemError: up to 3.12 the scanner takes the class of its errors from `json`, and nobody imported that.
         raise Refused("what came on stdin is not JSON") from None
     if end != len(text) or not isinstance(value, dict):
         raise Refused("what came on stdin is not one JSON object")

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from stashplex.domain.document import Base, Document
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest schema version; equal to the newest migration (tested)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -186,6 +186,7 @@ plex_item = Table(
     Column("crawl", Integer, nullable=False),
     UniqueConstraint("plex_id", "section", "path_key", "rating_key"),
     Index(None, "plex_id", "section", "name_key"),
+    Index(None, "plex_id", "section", "size"),
     Index(None, "plex_id", "rating_key"),
 )
 
@@ -198,6 +199,42 @@ section = Table(
     Column("content_changed_at", BigInteger),
     Column("item_count", Integer, nullable=False),
     Column("crawled_at", BigInteger),
+)
+
+stash_file = Table(
+    "stash_file",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("scene_id", BigInteger, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("name_key", Text, nullable=False),
+    Column("size", BigInteger),
+    Column("duration_ms", BigInteger),
+    Column("crawl", Integer, nullable=False),
+    UniqueConstraint("scene_id", "file"),
+    Index(None, "name_key"),
+    Index(None, "size"),
+)
+
+pin = Table(
+    "pin",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("plex_id", SmallInteger, ForeignKey("plex.id"), nullable=False),
+    Column("scene_id", BigInteger, nullable=False),
+    Column("section", Text, nullable=False),
+    Column("rating_key", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("pinned_at", BigInteger, nullable=False),
+    UniqueConstraint("plex_id", "scene_id", "section"),
+)
+
+ignored = Table(
+    "ignored",
+    metadata,
+    Column("plex_id", SmallInteger, ForeignKey("plex.id"), primary_key=True),
+    Column("scene_id", BigInteger, primary_key=True),
+    Column("ignored_at", BigInteger, nullable=False),
 )
 
 journal = Table(

@@ -177,9 +177,8 @@ class Desk:
             answer = print_result(earlier)
             if mode in LOOKS:
                 return answer
-        follow_up.detach(
-            [sys.executable, "-I", "-S", "-E", os.path.join(HERE, "task.py"), "--run", self.data_dir, mode]
-        )
+        line = [sys.executable, "-I", "-S", "-E", os.path.join(HERE, "task.py"), "--run", self.data_dir, mode]
+        follow_up.detach(line, self.data_dir)
         while time.monotonic() < self._until_s:
             result = contact.take_result(self.data_dir, mode)
             if result is not None:

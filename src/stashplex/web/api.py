@@ -31,7 +31,7 @@ LARGEST_EVENT_BYTES = 60 * 1024
 _LARGEST_ID = 2**63 - 1
 
 
-class Event(msgspec.Struct, omit_defaults=True):
+class Event(msgspec.Struct):
     """An event as the hook writes it (docs/reference/spool.md); members that are not known are not kept."""
 
     type: str
@@ -40,6 +40,11 @@ class Event(msgspec.Struct, omit_defaults=True):
     fields: list[str] = []
     path: str = ""
     args: dict[str, Any] = {}
+
+    def render(self) -> bytes:
+        """Return the event as its file says it: `path` and `args` only where there are any."""
+        rare = {name: value for name, value in (("path", self.path), ("args", self.args)) if value}
+        return msgspec.json.encode({"type": self.type, "id": self.id, "at": self.at, "fields": self.fields, **rare})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +109,7 @@ class _Api:
         """Have one scene looked at now."""
         scene_id = _scene_of(request)
         event = Event("Request.sync_scene", scene_id, self._inbox.clock.now().isoformat())
-        await self._inbox.put([msgspec.json.encode(event)])
+        await self._inbox.put([event.render()])
         return _json({"accepted": 1}, 202)
 
     async def events(self, request: Request) -> Response:
@@ -136,7 +141,7 @@ def _event_bytes(given: Any) -> bytes | None:
     """Return an event as it goes into the spool, None for what is none."""
     try:
         event = msgspec.convert(given, Event)
-        text = msgspec.json.encode(event)
+        text = event.render()
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return text if event.type and 0 <= event.id <= _LARGEST_ID and len(text) <= LARGEST_EVENT_BYTES else None

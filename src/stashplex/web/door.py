@@ -7,6 +7,7 @@ and a Host header that must be ours, so that a foreign name which resolves to th
 import hmac
 import ipaddress
 from collections.abc import Collection
+from contextlib import aclosing
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -83,10 +84,11 @@ class BodyTooLarge(Exception):  # noqa: N818 - errors name the condition
 async def read_body(request: Request) -> bytes:
     """Return the body of a request. Raises: BodyTooLarge, before more than the limit is kept."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            raise BodyTooLarge
+    async with aclosing(request.stream()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > LARGEST_BODY_BYTES:
+                raise BodyTooLarge
     return bytes(body)
 
 

@@ -11,14 +11,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from stashplex.base.config import Settings
+from stashplex.base.shown import SHOWN_IN_STASH
 from stashplex.version import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -77,8 +76,6 @@ HOOKED = {
 }
 """What is listened to. A trigger that a version of Stash does not know never fires and does no harm."""
 
-KINDS: Mapping[type, str] = {bool: "BOOLEAN", int: "NUMBER", float: "NUMBER"}
-
 
 def manifest() -> dict[str, Any]:
     """Return what Stash reads: how the plugin is run, when, and what is shown of it."""
@@ -107,13 +104,8 @@ def triggers() -> list[str]:
 def settings() -> dict[str, dict[str, str]]:
     """Return the settings that are shown in Stash."""
     return {
-        key: {
-            "displayName": key.replace("_", " ").capitalize(),
-            "description": shape.description or "",
-            "type": KINDS.get(shape.annotation or str, "STRING"),
-        }
-        for key, shape in Settings.model_fields.items()
-        if key not in {"data_dir", "allow_network_store", "stash_url", "stash_api_key"}
+        each.key: {"displayName": each.display_name, "description": each.description, "type": str(each.kind)}
+        for each in SHOWN_IN_STASH
     }
 
 

@@ -29,6 +29,7 @@ from stashplex.domain.retry import RetryRule, RetryRules
 from stashplex.engine.crawl import Crawler
 from stashplex.engine.finder import Finder
 from stashplex.engine.gate import Gate
+from stashplex.engine.gathering import Gathering, Memory, gather
 from stashplex.engine.intake import Intake
 from stashplex.engine.planner import Planner
 from stashplex.engine.preferences import Preferences
@@ -36,7 +37,6 @@ from stashplex.engine.recovery import Patient, Recovery
 from stashplex.engine.scan import Scanner
 from stashplex.engine.scheduler import Scheduler
 from stashplex.engine.service import Service
-from stashplex.engine.spooling import Spooling
 from stashplex.engine.target import Target, choose_sections
 from stashplex.engine.upkeep import Upkeep
 from stashplex.engine.wakeup import Wakeup
@@ -45,9 +45,11 @@ from stashplex.plex.client import PlexClient
 from stashplex.seams import Seams, open_seams
 from stashplex.stash.client import StashClient
 from stashplex.stash.session import Session
+from stashplex.store.afresh import Afresh
 from stashplex.store.backup import Backups
 from stashplex.store.bases import Bases
 from stashplex.store.breakers import Breakers
+from stashplex.store.cursors import Cursors
 from stashplex.store.database import Database
 from stashplex.store.dead_letters import DeadLetters
 from stashplex.store.filesystem import refuse_network
@@ -82,6 +84,8 @@ class Store:
     overview: Overview
     dead_letters: DeadLetters
     retention: Retention
+    afresh: Afresh
+    cursors: Cursors
 
 
 @contextmanager
@@ -102,6 +106,8 @@ def open_store(data_dir: Path) -> Iterator[Store]:
             Overview(database),
             DeadLetters(database),
             Retention(database),
+            Afresh(database),
+            Cursors(database),
         )
     finally:
         database.close()
@@ -178,9 +184,19 @@ class App:
         """Return the one that marks entries."""
         return Intake(self.stash, self.store.ledger, target.plex_id, self.clock)
 
-    def spooling(self, target: Target) -> Spooling:
-        """Return the one that folds the spool."""
-        return Spooling(self.settings.data_dir / SPOOL_NAME, self.store.ledger, target.plex_id, self.clock)
+    def gathering(self, target: Target, crawler: Crawler, wakeup: Wakeup) -> Gathering:
+        """Return the parts that learn of changes."""
+        store = self.store
+        return gather(
+            self.settings.data_dir / SPOOL_NAME,
+            stash=self.stash,
+            memory=Memory(store.ledger, store.afresh, store.waking, store.cursors),
+            target=target,
+            crawler=crawler,
+            clock=self.clock,
+            wakeup=wakeup,
+            poll_interval_s=self.settings.poll_interval_s,
+        )
 
     def finder(self, target: Target, crawler: Crawler) -> Finder:
         """Return the one that notices files that appeared."""

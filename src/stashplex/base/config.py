@@ -96,10 +96,17 @@ def _listen(value: str) -> str:
     return f"{host}:{int(port)}"
 
 
+def _poll_interval(value: float) -> float:
+    if 0 < value < 5:
+        raise ValueError("must be 0 or at least 5")
+    return value
+
+
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
 OptionalUrl = Annotated[str, AfterValidator(_optional_url)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Secret = Annotated[SecretStr, AfterValidator(_no_whitespace)]
+PollInterval = Annotated[float, AfterValidator(_poll_interval), Field(ge=0, le=86_400, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -158,6 +165,10 @@ class Settings(BaseModel):
     success_threshold: int = Field(1, ge=1, le=100, description="Good probes that close a circuit breaker.")
     dead_retention_days: int = Field(
         30, ge=1, le=365, description="How long a dismissed dead letter is kept before it is removed, in days."
+    )
+    poll_interval_s: PollInterval = Field(
+        60.0,
+        description="Wait between two looks for changes in Stash that no event told of, in seconds; 0 is never.",
     )
     listen: Listen = Field(
         "127.0.0.1:0",

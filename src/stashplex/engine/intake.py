@@ -1,4 +1,4 @@
-"""Turns "what may have changed" into marks: all scenes of Stash, some by number, or those of a period.
+"""Turns "what may have changed" into marks: all scenes, some by number, those of a period, of a performer, of a tag.
 
 It never looks at values; a mark only says that a scene may differ. The invariant: a Stash without any scene marks
 nothing and stops the run.
@@ -10,14 +10,23 @@ from datetime import timedelta
 from stashplex.base.clock import Clock
 from stashplex.base.errors import ConfigError, Server, SideEmpty
 from stashplex.domain.entry import PlexId, Priority
+from stashplex.domain.event import Kind
 from stashplex.domain.scene import SceneId
 from stashplex.stash.client import StashClient
 from stashplex.store.ledger import Ledger
 
 Progress = Callable[[int], None]
 
+
+def ignore(_marked: int) -> None:
+    """Progress that nobody watches."""
+
+
 SHOWN = 10
 """So many unknown numbers are named in a message."""
+
+ASKED_AT_ONCE = 100
+"""Performers, studios, tags or groups in one question: some hundred bytes."""
 
 
 class Intake:
@@ -30,11 +39,13 @@ class Intake:
         self._clock = clock
 
     async def mark_all(self, progress: Progress) -> int:
-        """Mark every scene of Stash; return how many there are. Raises: SideEmpty."""
+        """Mark every scene of Stash but those that a person dismissed; return how many there are. Raises: SideEmpty."""
         marked = 0
         async for page in self._stash.iter_scene_ids():
             ids = [row.id for row in page]
-            self._ledger.mark(self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK)
+            self._ledger.mark(
+                self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK, spares_dismissed=True
+            )
             marked += len(ids)
             progress(marked)
         if marked == 0:
@@ -55,6 +66,21 @@ class Intake:
         """Mark these scenes. Raises: ConfigError naming the numbers that Stash does not have."""
         await require_scenes(self._stash, scene_ids)
         return self._ledger.mark(self._plex_id, scene_ids, now=self._clock.now(), priority=Priority.INTERACTIVE)
+
+    async def mark_of(self, kind: Kind, ids: Sequence[int]) -> int:
+        """Mark all scenes that refer to any of these, or to what is below a studio or tag; return how many.
+
+        One question for a hundred of them, and one more for each further thousand scenes.
+        """
+        marked = 0
+        for start in range(0, len(ids), ASKED_AT_ONCE):
+            async for page in self._stash.iter_scenes_of(kind, ids[start : start + ASKED_AT_ONCE]):
+                marked += self.mark_changed([row.id for row in page])
+        return marked
+
+    def mark_changed(self, scene_ids: Sequence[SceneId]) -> int:
+        """Mark scenes that Stash says were changed, behind those that a person has just saved."""
+        return self._ledger.mark(self._plex_id, scene_ids, now=self._clock.now(), priority=Priority.BULK)
 
 
 def stash_is_empty(*, had_scenes: bool) -> SideEmpty:

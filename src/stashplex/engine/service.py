@@ -19,9 +19,9 @@ from stashplex.engine.attempt import Failed, attempt
 from stashplex.engine.crawl import Crawler
 from stashplex.engine.finder import Finder
 from stashplex.engine.gate import Gate
+from stashplex.engine.gathering import Gathering
 from stashplex.engine.recovery import Recovery
 from stashplex.engine.scheduler import Scheduler
-from stashplex.engine.spooling import Spooling
 from stashplex.engine.target import Target
 from stashplex.engine.upkeep import Upkeep
 from stashplex.engine.wakeup import Wakeup
@@ -34,6 +34,9 @@ RECOVERY_LOOK_S = 5.0
 FINDER_LOOK_S = 75.0
 """Between two looks for missing files: one short request, and only while something is missing. With the scheduler's
 look once a minute and the one for orphans, a quiet service reads the ledger twice a minute."""
+
+POLL_PAUSE_S = 2.0
+"""Between a hint and the poll: what was told twice is one poll."""
 
 UPKEEP_LOOK_S = 3_600.0
 
@@ -61,8 +64,8 @@ class Builder(Protocol):
     def crawler(self, target: Target) -> Crawler:
         """Return the one that keeps the path index fresh."""
 
-    def spooling(self, target: Target) -> Spooling:
-        """Return the one that folds the spool."""
+    def gathering(self, target: Target, crawler: Crawler, wakeup: Wakeup) -> Gathering:
+        """Return the parts that learn of changes."""
 
     def finder(self, target: Target, crawler: Crawler) -> Finder:
         """Return the one that notices files that appeared."""
@@ -82,6 +85,8 @@ class Service:
         self._clock = clock
         self._chance = chance
         self._spool_bell = Wakeup()
+        self._errand_bell = Wakeup()
+        self._poll_bell = Wakeup()
         self.restarts: Counter[str] = Counter()
 
     def look_now(self) -> None:
@@ -97,28 +102,47 @@ class Service:
         logger.info("service_started", plex=target.name, libraries=[section.title for section in target.sections])
         crawler = self._builder.crawler(target)
         scheduler = self._builder.scheduler(target, crawler, _ignore)
-        spooling = self._builder.spooling(target)
+        gathering = self._builder.gathering(target, crawler, scheduler.wakeup)
         finder = self._builder.finder(target, crawler)
         async with anyio.create_task_group() as group:
             for name, recovery in zip(("stash", "plex"), self._builder.recoveries(scheduler.wakeup), strict=True):
                 self._start(group, f"recovery of {name}", _every(RECOVERY_LOOK_S, recovery.run_once))
-            self._start(group, "spool", lambda: self._fold(spooling, scheduler.wakeup))
+            self._start(group, "spool", lambda: self._fold(gathering, scheduler.wakeup))
+            self._start(group, "errands", lambda: self._do_errands(gathering))
+            if gathering.poll_interval_s:
+                self._start(group, "poll", lambda: self._poll(gathering, scheduler.wakeup))
             self._start(group, "upkeep", _every(UPKEEP_LOOK_S, self._builder.upkeep().run_once))
             self._start(group, "finder", _every(FINDER_LOOK_S, lambda: _find(finder, scheduler.wakeup)))
 
             def is_finished() -> bool:
-                return is_until_idle and spooling.is_empty()
+                return is_until_idle and gathering.spooling.is_empty()
 
             await self._supervised("scheduler", lambda: scheduler.run_forever(is_finished))
             group.cancel_scope.cancel()
 
-    async def _fold(self, spooling: Spooling, wakeup: Wakeup) -> None:
+    async def _fold(self, gathering: Gathering, wakeup: Wakeup) -> None:
         """Fold the spool when somebody pokes, and every second."""
         is_rung = False
         while True:
-            if spooling.fold() or is_rung:
+            if await gathering.spooling.fold() or is_rung:
                 wakeup.ring()
+            if gathering.spooling.has_errands:
+                self._errand_bell.ring()
             is_rung = await self._spool_bell.wait(SPOOL_LOOK_S)
+
+    async def _do_errands(self, gathering: Gathering) -> None:
+        """Do errands as soon as there are any, and look every second whether those that wait may go."""
+        while True:
+            await gathering.errands.run_once()
+            await self._errand_bell.wait(SPOOL_LOOK_S)
+
+    async def _poll(self, gathering: Gathering, wakeup: Wakeup) -> None:
+        """Poll now and then, and soon after somebody rings: a scan that ends is told several times."""
+        while True:
+            if await gathering.poll.run_once():
+                wakeup.ring()
+            if await self._poll_bell.wait(gathering.poll_interval_s):
+                await anyio.sleep(POLL_PAUSE_S)
 
     async def _connected(self) -> Target:
         """Return the target as soon as both servers can be used; until then events wait in the spool.

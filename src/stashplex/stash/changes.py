@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from stashplex.domain.event import Kind
-from stashplex.stash.codec import IncompleteAnswer, answer_of, instant_of
+from stashplex.stash.codec import IncompleteAnswer, answer_of, decoder_of, instant_of
 
 
 class Subject(StrEnum):
@@ -100,6 +100,10 @@ class _Found(msgspec.Struct):
         return next((rows for rows in lists if rows is not None), None)
 
 
+_FILTERS = decoder_of(_Filters)
+_CHANGES = decoder_of(dict[str, _Found])
+
+
 def subjects_for(filters: Collection[str]) -> tuple[Subject, ...]:
     """Return what a Stash can be asked for, whose filter of scenes knows these names."""
     return tuple(subject for subject in Subject if subject not in _NEEDED or _NEEDED[subject] in filters)
@@ -114,7 +118,7 @@ def render_changes_document(subjects: Iterable[Subject], counted: Iterable[Subje
         for one in asked
     ]
     counts = [f"{one}s: find{_NAMES[one][0]}s(filter: {{per_page: 0}}) {{ count }}" for one in counted]
-    return f"query Changes({variables}) {{ {' '.join((*finds, *counts))} }}"
+    return f"query Changes{f'({variables})' if variables else ''} {{ {' '.join((*finds, *counts))} }}"
 
 
 def render_variables(subject: Subject, after: int, since: str, page_size: int) -> dict[str, object]:
@@ -151,7 +155,7 @@ def render_reference(kind: Kind, ids: Collection[int], filters: Collection[str])
 
 def parse_filters(body: bytes) -> frozenset[str]:
     """Return what the filter of scenes knows. Raises: msgspec.DecodeError."""
-    data = answer_of(_Filters, body)
+    data: _Filters = answer_of(_FILTERS, body)
     if data.type is None or not data.type.fields:
         raise IncompleteAnswer("no type SceneFilterType")
     return frozenset(field["name"] for field in data.type.fields)
@@ -159,7 +163,7 @@ def parse_filters(body: bytes) -> frozenset[str]:
 
 def parse_changes(body: bytes, subjects: Iterable[Subject], counted: Iterable[Subject]) -> Changes:
     """Return what changed. Raises: msgspec.DecodeError."""
-    data: dict[str, _Found] = answer_of(dict[str, _Found], body)
+    data: dict[str, _Found] = answer_of(_CHANGES, body)
     rows: dict[Subject, tuple[Change, ...]] = {}
     for subject in subjects:
         found = data[subject.value].rows() if subject.value in data else None

@@ -189,6 +189,10 @@ class StashClient:
             self._known_filters = None  # Stash may have been exchanged under us: the next look asks again
             raise
 
+    async def counts(self) -> Mapping[Kind, int]:
+        """Return how many performers, studios, tags and groups Stash has."""
+        return (await self.changes({}, "", page_size=1, is_counting=True)).counts
+
     async def _filters(self) -> frozenset[str]:
         if self._known_filters is None:
             self._known_filters = await self._ask(FILTERS_DOCUMENT, {}, parse_filters)
@@ -198,8 +202,8 @@ class StashClient:
         """Yield what a filter lets pass, page by page; the last page may be empty."""
         after = 0
         while True:
-            beyond = {"id": {"modifier": "GREATER_THAN", "value": after}}
-            page = await self._ask(STAMPS_DOCUMENT, {"n": page_size, "where": beyond | where}, parse_stamps)
+            beyond: dict[str, object] = {"id": {"modifier": "GREATER_THAN", "value": after}}
+            page = await self._ask(STAMPS_DOCUMENT, {"n": page_size, "where": {**beyond, **where}}, parse_stamps)
             numbers = [after, *(row.id for row in page)]
             if any(one >= two for one, two in pairwise(numbers)):
                 raise ProtocolError(f"Stash lists scenes after {after} in a wrong order.", hint="Report this answer.")

@@ -8,7 +8,6 @@ value is ever written into a document but a scene's number. Source: stash-wire.m
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -308,15 +307,14 @@ def _selection(fields: SceneFields) -> str:
     return " ".join(("id title updated_at", *optional, "files { path size duration fingerprints { type value } }"))
 
 
-def answer_of(shape: type[_T], body: bytes) -> _T:
-    """Return the `data` of an answer in a shape of another module of ours. Raises: msgspec.DecodeError."""
-    data: _T = _data(_decoder(shape), body)
-    return data
+def decoder_of(shape: Any) -> "msgspec.json.Decoder[Any]":
+    """Return a decoder of answers whose `data` has a shape."""
+    return msgspec.json.Decoder(_Reply[shape], strict=False)
 
 
-@lru_cache(maxsize=16)
-def _decoder(shape: object) -> "msgspec.json.Decoder[Any]":
-    return msgspec.json.Decoder(_Reply[shape], strict=False)  # type: ignore[valid-type] # a shape is data here
+def answer_of(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:
+    """Return the `data` of an answer. Raises: msgspec.DecodeError."""
+    return _data(decoder, body)
 
 
 def _data(decoder: "msgspec.json.Decoder[Any]", body: bytes) -> Any:

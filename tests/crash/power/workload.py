@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import anyio
 from typing_extensions import override
 
 from builders import NOW, a_link
@@ -150,7 +151,7 @@ class Life:
         self.events.append(scene)
 
     def _fold(self) -> None:
-        Spooling(self.spool, self._ledger, PlexId(1), _StillClock()).fold()
+        anyio.run(Spooling(self.spool, self._ledger, PlexId(1), _StillClock()).fold)
 
     def _fail(self) -> None:
         breaker = self._chance.choice(

@@ -83,7 +83,10 @@ GARBAGE = {
     "deep in a field": b'{"type": "Scene.Update.Post", "id": 1, "fields": ' + b"[" * 60_000,
     "truncated": b'{"type": "Scene.Update.Post", "id": 1, "fi',
     "5 MB of base64": b'{"type": "Scene.Update.Post", "id": 1, "cover": "' + b"QUJD" * 1_300_000 + b'"}',
-    "of another kind": b'{"type": "Gallery.Update.Post", "id": 1}',
+    "no trigger": b'{"type": "Gallery", "id": 1}',
+    "an unknown wish": b'{"type": "Request.world_peace", "id": 0}',
+    "a wish without its hours": b'{"type": "Request.sync_recent", "id": 0, "args": {}}',
+    "a wish for no time": b'{"type": "Request.sync_recent", "id": 0, "args": {"hours": -1}}',
     "a null byte in its type": b'{"type": "Gal\\u0000lery", "id": 1}',
     "a lone surrogate in its type": b'{"type": "\\ud800", "id": 1}',
 }

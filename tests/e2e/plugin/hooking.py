@@ -146,9 +146,9 @@ def read_log(stderr: bytes) -> list[tuple[str, str]]:
     return [(chr(line[1]), line[3:].decode()) for line in lines]
 
 
-def wait_until(is_done: Callable[[], bool]) -> None:
+def wait_until(is_done: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
     """Wait for other processes. Raises: TimeoutError."""
-    deadline_s = time.monotonic() + PATIENCE_S
+    deadline_s = time.monotonic() + patience_s
     while not is_done():
         if time.monotonic() > deadline_s:
             raise TimeoutError
@@ -173,9 +173,9 @@ def note(**what):
     os.write(descriptor, line.encode())
 
 def live(lock="service.lock"):
+    note()
     file = open(os.path.join(data_dir, lock), "w")
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    note()
     deadline = time.monotonic() + 60
     while not os.path.exists(os.path.join(data_dir, "end")) and time.monotonic() < deadline:
         time.sleep(0.01)

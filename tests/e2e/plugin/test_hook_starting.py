@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from e2e.plugin.hooking import Installed, environment
+from e2e.plugin.hooking import Installed, environment, wait_until
 from programs import PATIENCE_S
+from stashplex.plugin import follow_up
 
 pytestmark = [pytest.mark.e2e, pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a script of POSIX")]
 
@@ -72,6 +73,7 @@ def test_a_service_that_runs_is_not_started_again(plugin: Installed) -> None:
     service = plugin.serve_with("live()")
     plugin.run()
     service.wait()
+    wait_until(lambda: follow_up.is_held(str(plugin.data_dir / "service.lock")))
     started = plugin.data_dir / "service.starting"
     os.utime(started, (0, 0))
     plugin.run()

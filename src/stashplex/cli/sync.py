@@ -4,6 +4,7 @@ What it prints as JSON is a contract that scripts rely on (tests/unit/cli/test_c
 """
 
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ from stashplex.cli.scope import Period, SceneList, Scope
 from stashplex.domain.entry import State
 from stashplex.domain.scene import SceneId
 from stashplex.engine.target import Target
-from stashplex.engine.worker import PassReport
+from stashplex.engine.worker import Ending, PassReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +127,9 @@ async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps, *, accep
         run_report = await scheduler.run_until_idle(wait_s, lambda: not _count_waiting(app, target, marked))
     if scope.is_all:
         await app.upkeep().run_once()
-    waiting = _count_waiting(app, target, marked)
+    waiting = _count_waiting(app, target, marked) - app.store.overview.count_open(target.plex_id, tally.list_done())
     report = replace(
-        tally.report,
+        tally.report(),
         scenes=tally.done + waiting,
         waiting=waiting,
         writes=app.plex.writes,
@@ -166,29 +167,39 @@ def _note_nothing_found(app: App, target: Target) -> None:
 
 
 class _Tally:
-    """Adds up the passes of a run."""
+    """Adds up the passes of a run. A scene that was marked again meanwhile, by another sync, counts once."""
 
     def __init__(self, shown: Steps) -> None:
         self._shown = shown
         self._retried = 0
+        self._done: dict[SceneId, Ending] = {}
         self.scenes = 0
-        self.report = SyncReport()
 
     def count(self, report: PassReport) -> None:
         """Add one pass."""
         self._retried += report.retried
-        self.report = replace(
-            self.report,
-            synced=self.report.synced + report.written,
-            unchanged=self.report.unchanged + report.unchanged,
-            dead=self.report.dead + report.dead,
-        )
+        for scene_id, ending in report.endings.items():
+            if ending in {Ending.RETRIED, Ending.HELD}:
+                self._done.pop(scene_id, None)
+            elif ending is not Ending.UNCHANGED or scene_id not in self._done:
+                self._done[scene_id] = ending
         self.show()
+
+    def report(self) -> SyncReport:
+        """Return how the scenes ended that are done."""
+        endings = Counter(self._done.values())
+        return SyncReport(
+            synced=endings[Ending.WRITTEN], unchanged=endings[Ending.UNCHANGED], dead=endings[Ending.DEAD]
+        )
+
+    def list_done(self) -> tuple[SceneId, ...]:
+        """Return the scenes that are done."""
+        return tuple(self._done)
 
     @property
     def done(self) -> int:
-        """How many entries are not to be looked at again."""
-        return self.report.synced + self.report.unchanged + self.report.dead
+        """How many scenes this run need not look at again."""
+        return len(self._done)
 
     @property
     def is_nothing_found(self) -> bool:

@@ -46,6 +46,10 @@ PATIENT = frozenset({Cause.DOWN, Cause.SLOW, Cause.UNAUTHORISED, Cause.LIBRARY_M
 before one that starts, answers cheaply and is back within minutes."""
 
 
+UNHURT = frozenset({Cause.UNAUTHORISED, Cause.LIBRARY_MISSING})
+"""What a person mends in the settings: the server was up all the while, and needs no gentle start."""
+
+
 @dataclass(frozen=True, slots=True)
 class BreakerRules:
     """The numbers. Units: seconds. Source: issue "Reliability"."""
@@ -64,7 +68,8 @@ class Breaker:
 
     Shape: `failures` counts failures in a row while closed, `successes` those of probes while half open, `probes` the
     failed probes since it opened; `retry_at` is when the next probe may start, or when the present one gives way;
-    `opened_at`, `retry_at` and `cause` are set unless it is closed; `closed_at` is when it last closed after an outage.
+    `opened_at`, `retry_at` and `cause` are set unless it is closed; `closed_at` is when it last closed after an outage
+    that calls for a gentle start.
     Units: times are aware UTC.
     """
 
@@ -109,7 +114,7 @@ class Breaker:
         if self.state is not BreakerState.HALF_OPEN or token is None or token != self.probe_token:
             return self
         if self.successes + 1 >= rules.success_threshold:
-            return Breaker(closed_at=now)
+            return self._closed(now)
         return replace(self, state=BreakerState.OPEN, successes=self.successes + 1, probe_token=None, retry_at=now)
 
     def failed(
@@ -157,7 +162,10 @@ class Breaker:
 
     def reset(self, now: datetime) -> "Breaker":
         """Return a closed breaker: a person says that the server is fine."""
-        return Breaker(closed_at=self.closed_at if self.is_closed else now)
+        return Breaker(closed_at=self.closed_at) if self.is_closed else self._closed(now)
+
+    def _closed(self, now: datetime) -> "Breaker":
+        return Breaker(closed_at=None if self.cause in UNHURT else now)
 
 
 def _wait_s(probes: int, rules: BreakerRules, cause: Cause, chance: random.Random) -> float:

@@ -44,8 +44,8 @@ class Document:
 class Poster:
     """What we know of the poster that we last wrote.
 
-    Shape: `sha1` of the bytes as lower-case hex, `etag` as Stash sent it, `stash_stamp` the `t` of the cover's
-    URL, `plex_thumb` the path with stamp that Plex showed afterwards.
+    Shape: `sha1` of the bytes as lower-case hex, `""` when the scene had no cover so far; `etag` as Stash sent it,
+    `stash_stamp` the `t` of the cover's URL, `plex_thumb` the path with stamp that Plex showed afterwards.
     """
 
     sha1: str

@@ -105,9 +105,10 @@ def _spent(entry: Entry, error_type: str) -> int:
     return 0 if is_found else entry.retry_count
 
 
-def expired(entry: Entry, now: datetime, rules: RetryRules = DEFAULT_RULES) -> Transition:
+def expired(entry: Entry, now: datetime, rules: RetryRules = DEFAULT_RULES, *, was_alone: bool = True) -> Transition:
     """Return where an entry goes whose lease ran out: an attempt is spent; DEAD beyond the limit of its last error.
 
+    One that was not alone in its lease is never DEAD of it: it may be a neighbour that killed the process.
     The last error of an entry that goes on is kept, so that its own rule goes on counting; PENDING is due at `now`.
     What was counted before a server failed is not told apart any more: then the larger limit holds.
     """
@@ -116,7 +117,8 @@ def expired(entry: Entry, now: datetime, rules: RetryRules = DEFAULT_RULES) -> T
     limit = rule_for(entry.last_error_type, rules).limit
     if entry.last_error_type in HELD:
         limit = max(rules.ordinary.limit, rules.not_found.limit)
-    if entry.retry_count >= limit:
+    is_spent = entry.retry_count >= limit
+    if is_spent and was_alone:
         return Transition(State.DEAD, None, entry.retry_count, LEASE_EXPIRED, message, first, now)
     kept = (LEASE_EXPIRED, message) if entry.last_error_type is None else (entry.last_error_type, entry.last_error)
-    return Transition(State.PENDING, now, entry.retry_count + 1, *kept, first, now)
+    return Transition(State.PENDING, now, entry.retry_count + (not is_spent), *kept, first, now)

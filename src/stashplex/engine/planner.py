@@ -240,7 +240,7 @@ class Planner:
                 else known.bases.get((found.rating_key, path_key(found.file)))
             )
             base = trusted(base, item)
-            planned = fit(plan(item, document, base))
+            planned = fit(plan(item, document, base), owned=None if base is None else base.document)
             intent = united(planned.base, link.intent if link else None)
             plans.append(ItemPlan(found, item, planned, base, intent))
         return ScenePlan(scene, tuple(plans))

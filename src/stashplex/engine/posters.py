@@ -1,7 +1,8 @@
 """The poster of one item: fetched from Stash only when it may have changed, uploaded only when Plex lacks the bytes.
 
 Compares stamps first (no request), then the ETag (a conditional request), then the SHA-1 of the bytes. A cover that
-Stash does not have is left alone in Plex. The invariant: an unchanged cover causes no upload and no request to Plex.
+Stash does not have is left alone in Plex, and asked for again when the scene changes. The invariant: an unchanged cover
+causes no upload and no request to Plex.
 """
 
 from collections.abc import Callable
@@ -21,6 +22,10 @@ THUMB = "thumb"
 
 RACY_S = 2
 """Stash's stamps have whole seconds (stash-wire.md 5.5): one as young as this may hide a later change of the cover."""
+
+
+_NOTHING = Poster("", "", "", "")
+"""Remembered for a scene without a cover: no bytes of ours, and the state of the scene that had none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +60,16 @@ async def bring_poster(
         return PosterResult(known, is_written=False)
     cover = await stash.cover(cover_url, etag=known.etag if known else None)
     if cover is None:
-        return PosterResult(known, is_written=False)
+        return PosterResult(replace(known or _NOTHING, stash_stamp=stamp), is_written=False)
     if isinstance(cover, NotModified):
         return PosterResult(known and replace(known, stash_stamp=stamp), is_written=False)
     if known is not None and cover.sha1 == known.sha1:
         return PosterResult(replace(known, etag=cover.etag, stash_stamp=stamp), is_written=False)
     may_send()
-    if known is not None:
+    is_another = known is not None and bool(known.sha1)
+    if is_another:
         before_another()
-    action = await put_poster(plex, item, cover.body, may_be_there=known is None and THUMB in item.locked)
+    action = await put_poster(plex, item, cover.body, may_be_there=not is_another and THUMB in item.locked)
     poster = Poster(cover.sha1, cover.etag, stamp, item.thumb)
     return PosterResult(poster, is_written=action is not PosterAction.PRESENT)
 

@@ -22,7 +22,7 @@ from stashplex.engine.gate import Gate
 from stashplex.engine.recovery import Recovery
 from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport, Worker
-from stashplex.store.ledger import Leased, Ledger
+from stashplex.store.ledger import SHARED, Leased, Ledger
 from stashplex.store.owner import Owners
 from stashplex.store.waking import Waking
 
@@ -199,7 +199,7 @@ class Scheduler:
             if not limit:
                 await anyio.sleep(1.0)
                 continue
-            token, now, until = self._terms()
+            token, now, until = self._terms(SHARED)
             batch = self._ledger.lease(self._plex_id, owner=owner, token=token, limit=limit, now=now, until=until)
             if not batch:
                 return
@@ -239,10 +239,10 @@ class Scheduler:
         self._ledger.release(token, now=self._clock.now())
         self._tokens.discard(token)
 
-    def _terms(self) -> tuple[str, datetime, datetime]:
+    def _terms(self, kind: str = "") -> tuple[str, datetime, datetime]:
         """Return the token, the beginning and the end of a new lease."""
         now = self._clock.now()
-        return f"{self._chance.getrandbits(64):016x}", now, now + timedelta(seconds=LEASE_S)
+        return f"{kind}{self._chance.getrandbits(64):016x}", now, now + timedelta(seconds=LEASE_S)
 
     def _is_held(self) -> bool:
         """Tell whether a server is held; note it as what stands in the way, and start the ramp when it is back."""

@@ -97,6 +97,8 @@ def judge(work: Work, read: Mapping[RatingKey, Item]) -> Exception | None:
                 f"Item {write.planned.item.rating_key} went away while it was written.",
                 hint="Nothing to do: it is looked up again with the next try.",
             )
+        if write.poster is not None:
+            write.poster = replace(write.poster, plex_thumb=item.thumb)
         write.missing = not_taken(write.planned.plan, item)
         if write.missing:
             return write.doubt or WriteNotTaken(
@@ -106,8 +108,6 @@ def judge(work: Work, read: Mapping[RatingKey, Item]) -> Exception | None:
                 hint="If this stays, look at the item in Plex and at Plex's log.",
             )
         write.is_verified = True
-        if write.poster is not None:
-            write.poster = replace(write.poster, plex_thumb=item.thumb)
     return None
 
 
@@ -136,7 +136,8 @@ def _link_after(write: Write, *, is_in_step: bool) -> Link:
         return link
     before = write.planned.base
     is_forced = before is not None and before.is_forced
-    return replace(link, base=Base(partial_base(plan, write.missing, before), write.known_poster, is_forced))
+    poster = write.poster if write.is_poster_written else write.known_poster
+    return replace(link, base=Base(partial_base(plan, write.missing, before), poster, is_forced))
 
 
 def journal_of(work: Work, outcome: Outcome, now: datetime) -> tuple[JournalRow, ...]:

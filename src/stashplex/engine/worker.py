@@ -6,9 +6,10 @@ lease has run out; a server's failure ends the pass for all entries that are not
 """
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 import anyio
 import structlog
@@ -23,10 +24,12 @@ from stashplex.base.errors import (
     ServerUnreachable,
     SideEmpty,
     StoreError,
+    WriteNotTaken,
 )
-from stashplex.domain.entry import State, settled
+from stashplex.domain.entry import Entry, State, settled
 from stashplex.domain.outcome import Dead, Hold, Outcome, Retry, Synced
 from stashplex.domain.retry import RetryRules, rule_for
+from stashplex.domain.scene import SceneId
 from stashplex.engine.attempt import Done, Failed, attempt
 from stashplex.engine.planner import Planned, Planner
 from stashplex.engine.posters import THUMB, bring_poster
@@ -40,16 +43,50 @@ from stashplex.store.ledger import Leased, Ledger, Settlement
 logger = structlog.get_logger()
 
 
+class Ending(StrEnum):
+    """How a pass ended for one entry."""
+
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    RETRIED = "retried"
+    HELD = "held"
+    DEAD = "dead"
+
+
 @dataclass(frozen=True, slots=True)
 class PassReport:
-    """How a pass ended. Shape: the counts add up to the entries of the batch, but for those whose lease was lost."""
+    """How a pass ended, entry by entry, but for those whose lease was lost."""
 
-    written: int = 0
-    unchanged: int = 0
-    retried: int = 0
-    held: int = 0
-    dead: int = 0
+    endings: Mapping[SceneId, Ending] = field(default_factory=dict)
     server_error: ServerError | None = None
+
+    @property
+    def written(self) -> int:
+        """How many items were changed and read back."""
+        return self._count(Ending.WRITTEN)
+
+    @property
+    def unchanged(self) -> int:
+        """How many were in step already."""
+        return self._count(Ending.UNCHANGED)
+
+    @property
+    def retried(self) -> int:
+        """How many are tried again, at their own cost."""
+        return self._count(Ending.RETRIED)
+
+    @property
+    def held(self) -> int:
+        """How many wait for a server."""
+        return self._count(Ending.HELD)
+
+    @property
+    def dead(self) -> int:
+        """How many need a person."""
+        return self._count(Ending.DEAD)
+
+    def _count(self, ending: Ending) -> int:
+        return sum(found is ending for found in self.endings.values())
 
 
 class Worker:
@@ -161,7 +198,7 @@ class Worker:
                 raise poster.error
         else:
             write.poster, write.is_poster_written = poster.value.poster, poster.value.is_written
-        await self._edit_item(write, stop)
+        await self._edit_item(write, stop, clears=_clears(leased.entry))
         if isinstance(poster, Failed):
             raise poster.error
 
@@ -178,7 +215,7 @@ class Worker:
             stop.until = now
             stop.check(now)
 
-    async def _edit_item(self, write: Write, stop: "_Stop") -> None:
+    async def _edit_item(self, write: Write, stop: "_Stop", *, clears: bool) -> None:
         """Send the edit, if there is one; the lock of a new poster travels with it."""
         planned = write.planned
         locks = frozenset({THUMB} if write.is_poster_written and THUMB not in planned.item.locked else ())
@@ -187,7 +224,7 @@ class Worker:
         stop.check(self._clock.now())
         write.is_edited = True
         try:
-            await self._plex.edit(planned.plan, locks=locks, locked=planned.item.locked)
+            await self._plex.edit(planned.plan, locks=locks, locked=planned.item.locked, clears=clears)
         except ServerUnreachable as error:
             if not error.may_have_applied:
                 raise
@@ -212,7 +249,7 @@ class Worker:
     def _settle(self, works: Sequence[Work], token: str) -> PassReport:
         now = self._clock.now()
         settlements: list[Settlement] = []
-        report = PassReport()
+        endings: dict[SceneId, Ending] = {}
         for work in works:
             if work.is_lost:
                 continue
@@ -228,11 +265,19 @@ class Worker:
                     journal=journal_of(work, outcome, now),
                 )
             )
-            report = _counted(report, outcome, transition.state)
+            endings[work.leased.entry.scene_id] = _ending(outcome, transition.state)
             _log(work, outcome)
         self._ledger.settle(token, settlements, now=now)
         errors = (work.error for work in works if isinstance(work.error, ServerError))
-        return replace(report, server_error=next(errors, None))
+        return PassReport(endings, next(errors, None))
+
+
+def _clears(entry: Entry) -> bool:
+    """Tell whether lists that lose elements are emptied first: every other try, once naming the elements failed.
+
+    Which of the two ways a server takes cannot be asked (plex-wire.md 4.4, 4.5), and one of them works everywhere.
+    """
+    return entry.last_error_type == WriteNotTaken.__name__ and entry.retry_count % 2 == 1
 
 
 def _may_be_the_items(error: ServerError) -> bool:
@@ -263,18 +308,18 @@ class _Stop:
             )
 
 
-def _counted(report: PassReport, outcome: Outcome, state: State) -> PassReport:
+def _ending(outcome: Outcome, state: State) -> Ending:
     if state is State.DEAD:
-        return replace(report, dead=report.dead + 1)
+        return Ending.DEAD
     match outcome:
         case Synced(is_written=True):
-            return replace(report, written=report.written + 1)
+            return Ending.WRITTEN
         case Synced():
-            return replace(report, unchanged=report.unchanged + 1)
+            return Ending.UNCHANGED
         case Retry() | Dead():
-            return replace(report, retried=report.retried + 1)
+            return Ending.RETRIED
         case Hold():
-            return replace(report, held=report.held + 1)
+            return Ending.HELD
 
 
 def _log(work: Work, outcome: Outcome) -> None:

@@ -123,17 +123,23 @@ class PlexClient:
         return found
 
     async def edit(
-        self, plan: Plan, *, locks: frozenset[str] = frozenset(), locked: frozenset[str] | None = None
+        self,
+        plan: Plan,
+        *,
+        locks: frozenset[str] = frozenset(),
+        locked: frozenset[str] | None = None,
+        clears: bool = False,
     ) -> int:
         """Apply a plan; return how many requests that took (0 when there is nothing to say).
 
         `plan` comes out of `edit.fit`; `locks` are further edit names to lock, `thumb` for instance; `locked` are the
-        locks that the item shows (`Item.locked`), needed to leave the lock of `collection` as it is.
+        locks that the item shows (`Item.locked`), needed to leave the lock of `collection` as it is; `clears` empties
+        lists that lose elements first.
         Success says nothing about what changed: read back.
         Raises: PlexNotFound (no such item), ProtocolError (400: refused as it is), PlexTemporaryError, and ValueError
         before anything is sent if the plan names no proper item or does not fit.
         """
-        queries = edit_queries(plan, locks=locks, locked=locked)
+        queries = edit_queries(plan, locks=locks, locked=locked, clears=clears)
         for query in queries:
             response = await self._write("PUT", f"/library/sections/{plan.section}/all?{query}")
             self._require_taken(response, f"the edit of item {plan.rating_key} ({len(query)} bytes)")

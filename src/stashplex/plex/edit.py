@@ -47,13 +47,15 @@ def edit_queries(
     *,
     locks: frozenset[str] = frozenset(),
     locked: frozenset[str] | None = None,
+    clears: bool = False,
 ) -> tuple[str, ...]:
     """Return the queries that apply a plan, to be sent in this order; none when there is nothing to say.
 
     Everything travels in one query if that fits, else texts and lists fill as few queries as their order allows.
     Every changed field is locked, and whatever `locks` names besides (`thumb`). Only `collection` keeps the lock that
     the item shows (`locked`, that is `Item.locked`; None: unknown, then its lock is not mentioned): locked, it would
-    freeze the collections that Plex makes itself (plex-wire.md 4.6).
+    freeze the collections that Plex makes itself (plex-wire.md 4.6). `clears` empties a list that loses elements before
+    it is filled, instead of naming them: a server was reported to remove only the first of several (plex-wire.md 4.4).
     Raises: ValueError, for a key that is not all digits or a change that `fit` would have cut.
     """
     for key in (plan.rating_key, plan.section):
@@ -61,7 +63,7 @@ def edit_queries(
             raise ValueError(f"an edit needs the digits of one item and one section, not {key!r}")
     selector = _render([("type", "1"), ("id", plan.rating_key)])
     room = budget_bytes - _SELECTOR_BYTES
-    units = [unit for change in plan.changes for unit in _units(change, room, locked)]
+    units = [unit for change in plan.changes for unit in _units(change, room, locked, clears=clears)]
     units += [_unit([(f"{name}.locked", "1")]) for name in sorted(locks - {str(c.field) for c in plan.changes})]
     too_long = [min(unit.keys) for unit in units if len(unit.query) > room]
     if too_long:
@@ -79,23 +81,27 @@ def fit_texts(desired: Document, budget_bytes: int = BUDGET_BYTES) -> Document:
     return replace(desired, texts={field: _shortened(field, text, room) for field, text in desired.texts.items()})
 
 
-def fit(plan: Plan, budget_bytes: int = BUDGET_BYTES) -> Plan:
+def fit(plan: Plan, budget_bytes: int = BUDGET_BYTES, *, owned: Document | None = None) -> Plan:
     """Return the part of a plan that Plex can be sent; call it after `plan` and verify what it returns.
 
     A list that is too long for one request loses additions from its end, never an element that the item already
     shows; pieces would be lost on a server that replaces. If even those elements do not fit, the field is left
-    alone. The base follows. A change that says nothing new after that is dropped: fitting twice changes nothing.
+    alone. The base follows: what was ours before (`owned`) stays ours, what was not written does not become ours.
+    A change that says nothing new after that is dropped: fitting twice changes nothing.
     """
+    before = {} if owned is None else owned.tags
     room = budget_bytes - _SELECTOR_BYTES
     base_tags = dict(plan.base.tags)
     changes: list[Change] = []
     for change in plan.changes:
         fitted = _fitted(change, room)
         if isinstance(change, TagChange) and fitted is not change:
-            kept = {tag_key(tag) for tag in fitted.new} if isinstance(fitted, TagChange) else None
-            ours = base_tags.pop(change.field, ())
-            if kept is not None:
+            ours, earlier = base_tags.pop(change.field, ()), before.get(change.field)
+            if isinstance(fitted, TagChange):
+                kept = {tag_key(tag) for tag in (*fitted.new, *(earlier or ()))}
                 base_tags[change.field] = tuple(tag for tag in ours if tag_key(tag) in kept)
+            elif earlier is not None:
+                base_tags[change.field] = earlier
         if fitted is not None and (fitted is change or _says_something(fitted)):
             changes.append(fitted)
     return replace(plan, changes=tuple(changes), base=replace(plan.base, tags=base_tags))
@@ -126,13 +132,13 @@ def _says_something(change: Change) -> bool:
     return {tag_key(tag) for tag in change.old} != {tag_key(tag) for tag in change.new}
 
 
-def _units(change: Change, room: int, locked: frozenset[str] | None) -> Iterator[_Unit]:
+def _units(change: Change, room: int, locked: frozenset[str] | None, *, clears: bool) -> Iterator[_Unit]:
     """Return a change as units; a removal may travel ahead of its list, in any number of requests."""
     if isinstance(change, TextChange):
         yield _unit(_text_pairs(change.field, change.new))
         return
     field, lock = change.field, _lock(change.field, locked)
-    removable = [tag for tag in change.removed if _is_removable(tag)]
+    removable = [] if clears else [tag for tag in change.removed if _is_removable(tag)]
     whole = [*_indexed(field, change.new), *lock]
     named = [*_removal(field, removable), *whole]
     if not change.new or len(removable) < len(change.removed):

@@ -27,6 +27,9 @@ MARK_CHUNK = 5_000
 
 KNOWN_CHUNK = 5_000
 
+SHARED = "shared-"
+"""Begins the token of a lease whose holder works on other entries too: its death buries none of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leased:
@@ -99,13 +102,16 @@ class Ledger:
         now: datetime,
         priority: Priority = Priority.BULK,
         due_at: datetime | None = None,
+        spares_dismissed: bool = False,
     ) -> int:
-        """Say that scenes may differ, and return how many marks were made. Idempotent; all are durable on return.
+        """Say that scenes may differ, and return how many that were. Idempotent; all are durable on return.
 
         An entry that waits becomes due at `due_at` (or now) unless it is due earlier, and keeps its retry count; a
-        settled or dead one, dismissed or not, starts afresh; a leased one is worked on again after its lease.
+        settled or dead one starts afresh; a leased one is worked on again after its lease, afresh. A dismissed one
+        starts afresh, too, or stays as it is for a mark that concerns every scene (`spares_dismissed`).
         Shape: any number of ids, read as needed; chunks are separate transactions.
         """
+        statement = statements.MARK_SPARING if spares_dismissed else statements.MARK
         due_micros = to_micros(due_at or now)
         ids = iter(scene_ids)
         marked = 0
@@ -114,7 +120,7 @@ class Ledger:
             for scene_id in islice(ids, MARK_CHUNK)
         ]:
             with self._database.write() as connection:
-                statements.MARK.execute(connection, chunk)
+                statement.execute(connection, chunk)
             marked += len(chunk)
         return marked
 
@@ -148,7 +154,8 @@ class Ledger:
     ) -> tuple[Leased, ...]:
         """Hand out up to `limit` due entries until a time, those of higher priority first, then those due first.
 
-        An entry whose lease ran out is not among them: `rescue` hands these out. `token` is unique to this call.
+        An entry whose lease ran out is not among them: `rescue` hands these out. `token` is unique to this call; it
+        begins with `SHARED` when its holder works on more than one entry.
         """
         question = {"plex_id": plex_id, "now": to_micros(now), "limit": limit}
         with self._database.write() as connection:
@@ -170,13 +177,16 @@ class Ledger:
     ) -> Leased | None:
         """Hand out one entry whose lease ran out, alone: it may be what killed its last holder.
 
-        The run-out lease costs an attempt; beyond its limit the entry is buried instead (`domain.entry.expired`), and
-        the next one is looked at. Handed out alone, an entry cannot spend the attempts of its neighbours.
+        The run-out lease costs an attempt; beyond its limit an entry that was alone in it is buried instead
+        (`domain.entry.expired`), and the next one is looked at. Handed out alone, an entry cannot spend the attempts of
+        its neighbours. `token` does not begin with `SHARED`.
         """
         question = {"plex_id": plex_id, "now": to_micros(now)}
         with self._database.write() as connection:
             while (row := connection.execute(statements.EXPIRED, question).one_or_none()) is not None:
-                entry = _rescued(statements.entry_of(row), now, until, rules)
+                *columns, held = row
+                was_alone = not held.startswith(SHARED)
+                entry = _rescued(statements.entry_of(columns), now, until, rules, was_alone=was_alone)
                 if entry.state is State.LEASED:
                     statements.LEASE.execute(connection, [_lease(entry, owner, token)])
                     links = _by_entry(connection.execute(statements.LINKS_LEASED, {"token": token}))
@@ -188,7 +198,7 @@ class Ledger:
         """Move leased entries on, with their links and their journal, all together; return how many were moved.
 
         An entry that no longer carries `token` is left alone, with its links and without a journal row. One that
-        was marked during its lease becomes pending and due at once, whatever its transition says.
+        was marked during its lease becomes pending and due at once with all its tries, whatever its transition says.
         Shape: at most one settlement per entry.
         """
         with self._database.write() as connection:
@@ -273,9 +283,9 @@ class Ledger:
             return connection.execute(statements.COUNT_LINKS, {"plex_id": plex_id}).scalar_one()
 
 
-def _rescued(entry: Entry, now: datetime, until: datetime, rules: RetryRules) -> Entry:
+def _rescued(entry: Entry, now: datetime, until: datetime, rules: RetryRules, *, was_alone: bool) -> Entry:
     """Return an entry whose lease ran out as it is handed out again, or DEAD when that was one too many."""
-    transition = expired(entry, now, rules)
+    transition = expired(entry, now, rules, was_alone=was_alone)
     is_dead = transition.state is State.DEAD
     return replace(
         entry,
@@ -290,7 +300,7 @@ def _rescued(entry: Entry, now: datetime, until: datetime, rules: RetryRules) ->
 
 
 def _bury(connection: Connection, entries: Sequence[Entry], now: datetime) -> None:
-    """Bury entries whose lease ran out too often. A mark made during the last of these leases is buried with them."""
+    """Bury entries whose lease ran out too often; those marked during the last of these leases are not among them."""
     buried = ({**_columns(entry), "new_settled": entry.generation, "entry_id": entry.id} for entry in entries)
     statements.BURY.execute(connection, buried)
     rows = ((entry.id, JournalRow(now, JournalEvent.ENTRY_BURIED, detail=entry.last_error)) for entry in entries)
@@ -306,7 +316,8 @@ def _settle(one: Settlement, generation: int, token: str, now: datetime) -> Mapp
     transition = one.transition
     is_done = transition.state is not State.PENDING
     if generation != one.generation:
-        transition = Transition(State.PENDING, now, 0, None, None, None) if is_done else replace(transition, due_at=now)
+        afresh = Transition(State.PENDING, now, 0, None, None, None)
+        transition = afresh if is_done else replace(transition, due_at=now, retry_count=0)
     return {
         **_columns(transition),
         "new_settled": one.generation if is_done else None,

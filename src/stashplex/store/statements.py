@@ -65,7 +65,7 @@ ADD_PLEX = _NEW_PLEX.on_conflict_do_update(
 ).returning(plex.c.id)
 
 
-def _mark() -> Batch:
+def _mark(*, spares_dismissed: bool) -> Batch:
     """Insert, or generation + 1 (architecture, the state diagram)."""
     statement = upsert(entry).values(
         plex_id=bindparam("plex_id"),
@@ -89,13 +89,15 @@ def _mark() -> Batch:
             "due_at": case(
                 (is_done, new.due_at), (is_leased, entry.c.due_at), else_=_lesser(entry.c.due_at, new.due_at)
             ),
-            "retry_count": case((is_done, literal_column("0")), else_=entry.c.retry_count),
+            # a leased one too: what is marked during a lease starts afresh even when its holder is killed
+            "retry_count": case((is_done | is_leased, literal_column("0")), else_=entry.c.retry_count),
             "last_error_type": case((is_done, null()), else_=entry.c.last_error_type),
             "last_error": case((is_done, null()), else_=entry.c.last_error),
             "first_failed_at": case((is_done, null()), else_=entry.c.first_failed_at),
             "last_failed_at": case((is_done, null()), else_=entry.c.last_failed_at),
             "dismissed_at": null(),
         },
+        where=entry.c.dismissed_at.is_(None) if spares_dismissed else None,
     )
     return Batch(merged)
 
@@ -104,7 +106,8 @@ def _lesser(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElemen
     return case((left < right, left), else_=right)
 
 
-MARK = _mark()
+MARK = _mark(spares_dismissed=False)
+MARK_SPARING = _mark(spares_dismissed=True)
 
 ADOPT = Batch(
     upsert(entry)
@@ -143,7 +146,7 @@ DUE = _due()
 
 # The sum keeps SQLite from walking all entries of the server: `ix_entry_lease` holds the few that are leased.
 _IS_LEASED = entry.c.lease_token.is_not(None) & (entry.c.plex_id + literal_column("0") == bindparam("plex_id"))
-EXPIRED = select(*ENTRY).where(_IS_LEASED, _IS_DUE).order_by(entry.c.due_at, entry.c.id).limit(1)
+EXPIRED = select(*ENTRY, entry.c.lease_token).where(_IS_LEASED, _IS_DUE).order_by(entry.c.due_at, entry.c.id).limit(1)
 
 _MOVED: Mapping[str, object] = {
     "state": bindparam("new_state"),

@@ -7,7 +7,7 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from builders import NOW, a_link
-from ledgers import DEAD, LEASE, get_entry, lease, mark, rescue, rescue_all, retry, scenes_of, settle
+from ledgers import DEAD, LEASE, TOKEN, get_entry, lease, mark, rescue, rescue_all, retry, scenes_of, settle
 from stashplex.domain.entry import LEASE_EXPIRED, PlexId, Priority, State
 from stashplex.domain.journal import JournalEvent
 from stashplex.domain.retry import NOT_FOUND, ORDINARY
@@ -15,7 +15,7 @@ from stashplex.domain.scene import SceneId
 from stashplex.store import statements
 from stashplex.store.database import Database
 from stashplex.store.journal import Journal
-from stashplex.store.ledger import Ledger
+from stashplex.store.ledger import SHARED, Ledger
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -155,6 +155,50 @@ def test_a_poison_entry_costs_each_of_its_neighbours_one_attempt_and_dies_alone(
     assert kills == 1 + ORDINARY.limit
     assert [entry.scene_id for entry in ledger.iter_entries(plex_id, state=State.DEAD)] == [poison]
     assert ledger.counts(plex_id, now=now).synced == 99
+
+
+def test_a_kill_never_buries_an_entry_that_was_not_alone(ledger: Ledger, plex_id: PlexId) -> None:
+    """Entry 1 has spent all its tries when the process dies of entry 2; then it is handed out alone, and done."""
+    mark(ledger, plex_id, 1)
+    settle(ledger, lease(ledger, plex_id), retry(NOW, ORDINARY.limit, "WriteNotTaken"))
+    mark(ledger, plex_id, 2)
+    assert len(lease(ledger, plex_id, f"{SHARED}batch")) == 2
+    now = NOW + LEASE
+    first, second = rescue_all(ledger, plex_id, now=now)
+    assert (first.entry.scene_id, first.entry.retry_count) == (1, ORDINARY.limit)
+    assert (second.entry.scene_id, second.entry.retry_count) == (2, 1)
+    assert settle(ledger, [first], token="rescue 0", now=now) == 1
+    assert get_entry(ledger, plex_id, 1).state is State.SYNCED
+
+
+def test_an_entry_at_its_limit_that_kills_alone_is_buried(ledger: Ledger, plex_id: PlexId) -> None:
+    mark(ledger, plex_id, 1)
+    settle(ledger, lease(ledger, plex_id), retry(NOW, ORDINARY.limit, "WriteNotTaken"))
+    lease(ledger, plex_id, f"{SHARED}batch")
+    assert scenes_of(rescue(ledger, plex_id, "alone", now=NOW + LEASE)) == [1]
+    assert rescue(ledger, plex_id, "again", now=NOW + 2 * LEASE) == ()
+    assert get_entry(ledger, plex_id, 1).state is State.DEAD
+
+
+def test_what_was_marked_during_the_fatal_lease_is_not_buried(ledger: Ledger, plex_id: PlexId) -> None:
+    mark(ledger, plex_id, 42)
+    now = _expire(ledger, plex_id, NOW, ORDINARY.limit)
+    rescue(ledger, plex_id, "fatal", now=now)
+    mark(ledger, plex_id, 42, now=now)
+    (leased,) = rescue(ledger, plex_id, "last", now=now + LEASE)
+    assert leased.entry.retry_count == 1
+
+
+def test_what_was_marked_during_a_lease_starts_afresh_however_it_ends(ledger: Ledger, plex_id: PlexId) -> None:
+    for scene, transition in enumerate([DEAD, retry(NOW + LEASE, 4), None], start=1):
+        mark(ledger, plex_id, scene)
+        settle(ledger, lease(ledger, plex_id), retry(NOW, 3))
+        leased = lease(ledger, plex_id)
+        mark(ledger, plex_id, scene)
+        settle(ledger, leased, transition) if transition else ledger.release(TOKEN, NOW)
+        entry = get_entry(ledger, plex_id, scene)
+        assert (entry.state, entry.due_at, entry.retry_count) == (State.PENDING, NOW, 0)
+        settle(ledger, lease(ledger, plex_id))
 
 
 def test_the_neighbours_of_a_poison_entry_are_done_before_its_next_turn(ledger: Ledger, plex_id: PlexId) -> None:

@@ -9,6 +9,8 @@ from builders import NOW
 from ledgers import DEAD, get_entry, lease, mark, retry, scenes_of, settle
 from stashplex.domain.entry import PlexId, Priority, State
 from stashplex.domain.scene import SceneId
+from stashplex.store.database import Database
+from stashplex.store.dead_letters import DeadLetters
 from stashplex.store.ledger import MARK_CHUNK, Ledger
 
 LATER = NOW + timedelta(hours=1)
@@ -31,6 +33,20 @@ def test_marks_coalesce_into_one_entry(ledger: Ledger, plex_id: PlexId) -> None:
 def test_one_call_may_name_a_scene_twice(ledger: Ledger, plex_id: PlexId) -> None:
     assert mark(ledger, plex_id, 42, 42) == 2
     assert ledger.counts(plex_id, now=NOW).pending == 1
+
+
+def test_a_mark_of_everything_leaves_what_was_dismissed(ledger: Ledger, database: Database, plex_id: PlexId) -> None:
+    letters = DeadLetters(database)
+    mark(ledger, plex_id, 1, 2)
+    settle(ledger, lease(ledger, plex_id), DEAD)
+    letters.dismiss(plex_id, [SceneId(1)], NOW)
+    before = get_entry(ledger, plex_id, 1)
+    mark(ledger, plex_id, 1, 2, 3, spares_dismissed=True)
+    assert get_entry(ledger, plex_id, 1) == before
+    assert scenes_of(lease(ledger, plex_id)) == [2, 3]
+    mark(ledger, plex_id, 1)
+    assert scenes_of(lease(ledger, plex_id, "b")) == [1]
+    assert letters.count_dismissed(plex_id) == 0
 
 
 def test_a_mark_may_be_for_later_but_never_postpones(ledger: Ledger, plex_id: PlexId) -> None:

@@ -20,7 +20,7 @@ from stashplex.domain.entry import LEASE_EXPIRED, Priority, State, Transition
 from stashplex.domain.retry import rule_for
 from stashplex.domain.scene import SceneId
 from stashplex.store.database import Database
-from stashplex.store.ledger import Leased, Ledger, Settlement
+from stashplex.store.ledger import SHARED, Leased, Ledger, Settlement
 
 SCENES = range(6)
 STEPS = st.sampled_from([timedelta(0), timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=5)])
@@ -53,6 +53,8 @@ class Row:
         if self.state is State.PENDING:
             assert self.due_at is not None
             self.due_at = min(self.due_at, due_at)
+        else:
+            self.retry_count = 0
 
     def settled(self, transition: Transition, generation: int, now: datetime) -> None:
         self.token = None
@@ -62,8 +64,8 @@ class Row:
             self.settled_generation = generation
         if self.generation > generation:
             if transition.state is not State.PENDING:
-                self.retry_count, self.error_type, self.first_failed_at = 0, None, None
-            self.state, self.due_at = State.PENDING, now
+                self.error_type, self.first_failed_at = None, None
+            self.state, self.due_at, self.retry_count = State.PENDING, now, 0
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -99,9 +101,9 @@ class LedgerMachine(RuleBasedStateMachine):
             else:
                 self.rows[scene] = Row(len(self.rows), due_at=due_at, priority=priority)
 
-    @rule(limit=st.integers(1, 4))
-    def lease(self, limit: int) -> None:
-        token, until = self._terms()
+    @rule(limit=st.integers(1, 4), kind=st.sampled_from(["", SHARED]))
+    def lease(self, limit: int, kind: str) -> None:
+        token, until = self._terms(kind)
         leased = self.ledger.lease(self.plex_id, owner="me", token=token, limit=limit, now=self.now, until=until)
         pending = [(row.priority, row.due_at, row.order, scene) for scene, row in self._due(State.PENDING)]
         scenes = [scene for *_, scene in sorted(pending)][:limit]
@@ -123,8 +125,10 @@ class LedgerMachine(RuleBasedStateMachine):
         for *_, scene in sorted((row.due_at, row.order, scene) for scene, row in self._due(State.LEASED)):
             row = self.rows[scene]
             row.first_failed_at = row.first_failed_at or self.now
-            if row.retry_count < rule_for(row.error_type).limit:
-                row.retry_count += 1
+            is_spent = row.retry_count >= rule_for(row.error_type).limit
+            assert row.token is not None
+            if not is_spent or row.token.startswith(SHARED):
+                row.retry_count += not is_spent
                 row.error_type = row.error_type or LEASE_EXPIRED
                 row.due_at, row.token = until, token
                 return scene
@@ -132,9 +136,9 @@ class LedgerMachine(RuleBasedStateMachine):
             row.error_type, row.settled_generation = LEASE_EXPIRED, row.generation
         return None
 
-    def _terms(self) -> tuple[str, datetime]:
+    def _terms(self, kind: str = "") -> tuple[str, datetime]:
         self.tokens += 1
-        return f"token {self.tokens}", self.now + timedelta(minutes=2)
+        return f"{kind}token {self.tokens}", self.now + timedelta(minutes=2)
 
     def _due(self, state: State) -> list[tuple[int, Row]]:
         found = self.rows.items()
@@ -146,7 +150,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(times):
             self.now += timedelta(minutes=5)
             self.rescue()
-            self.lease(4)
+            self.lease(4, SHARED)
 
     @precondition(lambda self: self.batches)
     @rule(data=st.data(), outcome=st.sampled_from(["synced", "retried", "dead"]), wait=WAITS)

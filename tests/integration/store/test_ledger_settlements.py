@@ -70,7 +70,7 @@ def test_a_mark_during_a_lease_that_failed_is_tried_at_once(ledger: Ledger, plex
     settle(ledger, leased, retry(NOW + timedelta(hours=1), 4), now=LATER)
     entry = get_entry(ledger, plex_id)
     assert (entry.state, entry.due_at, entry.settled_generation) == (State.PENDING, LATER, 0)
-    assert (entry.retry_count, entry.last_error_type) == (4, "PlexNotFound")
+    assert (entry.retry_count, entry.last_error_type) == (0, "PlexNotFound")
 
 
 def test_an_outdated_token_changes_nothing(ledger: Ledger, journal: Journal, plex_id: PlexId) -> None:

@@ -189,6 +189,48 @@ def test_a_list_whose_present_elements_do_not_fit_is_left_alone_and_not_claimed(
     assert TagField.GENRE not in fitted.base.tags
 
 
+def test_a_list_that_is_left_alone_stays_ours_as_far_as_it_was() -> None:
+    foreign = tuple(f"A foreign name, quite long, {number:03}" for number in range(300))
+    ours = Document(tags={TagField.GENRE: ("Ours", "Once ours"), TagField.ACTOR: ("Ann",)})
+    plan = a_plan(
+        a_list(("Once ours", *foreign), ("New", "Ours", *foreign)),
+        base=Document(tags={TagField.GENRE: ("New", "Ours")}),
+    )
+    fitted = fit(plan, owned=ours)
+    assert fitted.changes == ()
+    assert fitted.base.tags == {TagField.GENRE: ("Ours", "Once ours")}
+
+
+def test_a_list_that_is_cut_keeps_what_a_person_took_out_of_it() -> None:
+    """An element of ours that a person removed stays ours, or the next plan would take it for a new one of Stash."""
+    names = tuple(f"A name of ours, quite long, {number:03}" for number in range(200))
+    removed, *rest = names
+    plan = a_plan(a_list((), tuple(rest)), base=Document(tags={TagField.GENRE: names}))
+    fitted = fit(plan, owned=Document(tags={TagField.GENRE: (removed,)}))
+    (change,) = fitted.changes
+    assert isinstance(change, TagChange)
+    assert removed not in change.new
+    assert fitted.base.tags[TagField.GENRE] == (removed, *change.new)
+
+
+@pytest.mark.parametrize("new", [("A",), ()])
+def test_a_list_may_be_emptied_first_instead_of_naming_what_goes(new: tuple[str, ...]) -> None:
+    plan = a_plan(a_list(("A", "B", "C"), new))
+    (query,) = edit_queries(plan, clears=True)
+    assert "tag-" not in query
+    first, *rest = query.removeprefix("type=1&id=812&").split("&")
+    assert unquote(first) == "genre[].tag="
+    assert [unquote(pair) for pair in rest] == [
+        *(f"genre[{number}].tag.tag={tag}" for number, tag in enumerate(new)),
+        "genre.locked=1",
+    ]
+
+
+def test_a_list_that_only_grows_is_never_emptied() -> None:
+    plan = a_plan(a_list(("A",), ("A", "B")), a_text("T"))
+    assert edit_queries(plan, clears=True) == edit_queries(plan)
+
+
 _NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 _LISTS = st.lists(_NAMES, max_size=8, unique_by=tag_key).map(tuple)
 _TEXT_CHANGES = st.builds(TextChange, st.sampled_from(TextField), st.text(max_size=5), st.text(max_size=400))
@@ -201,14 +243,14 @@ _PLANS = st.lists(
 
 
 @settings(max_examples=300, deadline=None)
-@given(plan=_PLANS, budget=st.integers(600, 7000), is_replacing=st.booleans())
+@given(plan=_PLANS, budget=st.integers(600, 7000), is_replacing=st.booleans(), clears=st.booleans())
 def test_a_server_that_replaces_and_one_that_adds_both_end_at_the_plan(
-    plan: Plan, budget: int, is_replacing: bool
+    plan: Plan, budget: int, is_replacing: bool, clears: bool
 ) -> None:
     fitted = fit(plan, budget)
     lists = {change.field.value: list(change.old) for change in fitted.changes if isinstance(change, TagChange)}
     server = Server(is_replacing=is_replacing, tags=lists)
-    for query in edit_queries(fitted, budget, locked=frozenset()):
+    for query in edit_queries(fitted, budget, locked=frozenset(), clears=clears):
         assert query.startswith("type=1&id=812&")
         assert len(query) <= budget
         assert query.isascii()

@@ -1,0 +1,154 @@
+"""Regressions: defects that were known by name, each as the smallest story that shows it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typing_extensions import override
+
+from asgi import AsgiTransport
+from ledgers import DEAD, lease, mark, settle
+from stage import Stage, entry_of, play, plex_id
+from stashplex.app import App
+from stashplex.base.transport import Request, Response, Transport
+from stashplex.domain.entry import State
+from stashplex.domain.scene import SceneId
+from stashplex.sim.content.catalogue import Catalogue
+from stashplex.sim.content.poster import poster_cheap
+from stashplex.sim.plex.switches import TagMode
+from worlds import World, a_world
+
+
+class Counting(Transport):
+    """Passes requests on and notes them; may change them on their way."""
+
+    def __init__(self, world: World, inner: Transport) -> None:
+        self._inner = inner
+        self.sent: list[Request] = []
+        self.refuses = ""
+
+    @override
+    async def send(self, request: Request) -> Response:
+        self.sent.append(request)
+        if self.refuses and request.method == "PUT":
+            pairs = [pair for pair in request.url.split("&") if not pair.startswith(self.refuses)]
+            request = replace(request, url="&".join(pairs))
+        return await self._inner.send(request)
+
+    def count(self, what: str) -> int:
+        return sum(what in f"{request.method} {request.url}" for request in self.sent)
+
+
+@pytest.mark.parametrize("mode", TagMode)
+def test_a_plex_that_removes_the_first_of_several_names_ends_at_the_list(tmp_path: Path, mode: TagMode) -> None:
+    async def act(stage: Stage) -> None:
+        switches = stage.world.plex.switches
+        switches.tag_mode, switches.remove_first_only = mode, True
+        old = [f"Tag {number}" for number in range(12)]
+        async with stage.serving() as app:
+            stage.world.stash.update_scene(1, tags=["Kept", *old])
+            stage.event(1)
+            await stage.until(lambda: len(stage.shown(1).tags.get("genre", ())) == 13, 10)
+            stage.world.stash.update_scene(1, tags=["Kept", "New"])
+            stage.event(1)
+            shown = stage.shown(1)
+            await stage.until(lambda: {one.tag.text for one in shown.tags["genre"]} == {"Kept", "New"}, 60)
+            await stage.until(lambda: entry_of(app, 1).state is State.SYNCED, 5)
+
+    play(tmp_path, act)
+
+
+@pytest.mark.anyio
+async def test_a_field_that_is_not_taken_costs_no_second_upload(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 2)
+    world.plex_transport = plex = Counting(world, AsgiTransport(world.plex.app))
+    await world.sync()
+    plex.sent.clear()
+    plex.refuses = "summary"
+    world.stash.update_scene(1, details="Not taken.", cover=poster_cheap(Catalogue().film(99)))
+    report = await world.sync(1)
+    assert report.waiting + report.dead == 1
+    plex.refuses = ""
+    assert (await world.sync(1)).synced == 1
+    assert plex.count("POST ") == 1
+    assert (await world.sync()).unchanged == 2
+
+
+@pytest.mark.anyio
+async def test_a_scene_without_a_cover_is_asked_for_it_once(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 4, posters=False)
+    world.stash_transport = stash = Counting(world, AsgiTransport(world.stash.app))
+    await world.sync()
+    assert stash.count("/screenshot") == 4
+    for _ in range(2):
+        assert (await world.sync()).unchanged == 4
+    assert stash.count("/screenshot") == 4
+    world.stash.update_scene(3, cover=poster_cheap(Catalogue().film(3)))
+    report = await world.sync()
+    assert (report.uploads, stash.count("/screenshot")) == (1, 5)
+
+
+@pytest.mark.anyio
+async def test_the_first_cover_of_a_scene_is_not_sent_again_when_plex_has_it(tmp_path: Path) -> None:
+    """What was remembered of a scene without a cover is no reason to doubt what Plex has."""
+    world = a_world(tmp_path, 2, posters=False)
+    await world.sync()
+    world.stash.update_scene(1, cover=poster_cheap(Catalogue().film(1)))
+    await world.sync()
+    world.data_dir = tmp_path / "other"
+    world.stash.update_scene(1, title="Another")
+    assert (await world.sync()).uploads == 0
+
+
+@pytest.mark.anyio
+async def test_a_scene_that_another_sync_marks_again_counts_once(tmp_path: Path) -> None:
+    """One scene per batch; while the second is worked on, somebody marks the first again."""
+    world = a_world(tmp_path, 3, posters=False)
+    world.settings["batch_size"] = 1
+    stash = world.stash_transport = Marking(world)
+    report = await world.sync()
+    assert stash.has_marked
+    assert (report.scenes, report.synced, report.unchanged, report.waiting, report.dead) == (3, 3, 0, 0, 0)
+
+
+class Marking(Transport):
+    """Lets another program mark the first scene again, once it is settled."""
+
+    def __init__(self, world: World) -> None:
+        self._inner = AsgiTransport(world.stash.app)
+        self._world = world
+        self.has_marked = False
+
+    @override
+    async def send(self, request: Request) -> Response:
+        if not self.has_marked and self._world.data_dir.exists():
+            with self._world.app() as app:
+                known = app.store.overview.list_plex()
+                entry = app.store.ledger.find(known[0].id, SceneId(1)) if known else None
+                if entry is not None and entry.state is State.SYNCED:
+                    self.has_marked = True
+                    app.store.ledger.mark(known[0].id, [SceneId(1)], now=app.clock.now())
+        return await self._inner.send(request)
+
+
+def bury(app: App, scene: int) -> None:
+    """Let a scene be a dead letter."""
+    ledger, known, now = app.store.ledger, plex_id(app), app.clock.now()
+    mark(ledger, known, scene, now=now)
+    settle(ledger, lease(ledger, known, now=now), DEAD, now=now)
+
+
+@pytest.mark.anyio
+async def test_a_full_sync_leaves_a_dismissed_scene_alone_and_its_number_does_not(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 3, posters=False)
+    await world.sync()
+    with world.app() as app:
+        bury(app, 2)
+        app.store.dead_letters.dismiss(plex_id(app), [SceneId(2)], app.clock.now())
+        bury(app, 3)
+    report = await world.sync()
+    assert (report.scenes, report.unchanged) == (2, 2)
+    with world.app() as app:
+        assert entry_of(app, 2).state is State.DEAD
+        assert app.store.dead_letters.count_dismissed(plex_id(app)) == 1
+    assert (await world.sync(2)).unchanged == 1

@@ -81,8 +81,9 @@ class Upkeep:
 
     def _back_up(self, now: datetime) -> None:
         try:
-            if self._backups.is_due(now):
-                logger.info("store_backed_up", file=str(self._backups.make(now)))
+            made = self._backups.make_if_due(now)
+            if made is not None:
+                logger.info("store_backed_up", file=str(made))
         except StoreError as error:
             logger.warning("backup_failed", error=str(error), hint=error.hint)
 

@@ -2,16 +2,19 @@
 
 One a day (`engine.upkeep`), one before each migration (`Database.open`), one whenever a person asks. `restore` puts one
 back. It knows no clock.
-Invariant: a file under its final name in the folder of backups was whole and sound when it was made; what fails leaves
-the others as they are.
+Invariants: a file under its final name in the folder of backups was whole and sound when it was made; what fails leaves
+the others as they are; of several processes, one at a time makes a backup.
 """
 
 import os
 import re
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from filelock import FileLock
 
 from stashplex.base.errors import StoreError
 from stashplex.store import folder
@@ -20,6 +23,10 @@ from stashplex.store.header import APPLICATION_ID
 from stashplex.store.schema import REVISION
 
 FOLDER = "backups"
+_LOCK = ".lock"
+LOCK_TIMEOUT_S = 60.0
+"""A backup of a large store takes some seconds; who waits longer tries again with the next hour."""
+
 KEPT = 3
 """Backups by time that are kept, besides the one before the last migration."""
 
@@ -37,6 +44,17 @@ class Backups:
     def __init__(self, database_path: Path) -> None:
         self._source = database_path.absolute()
         self.folder = self._source.parent / FOLDER
+        self._lock = FileLock(self.folder / _LOCK, timeout=LOCK_TIMEOUT_S, mode=0o600)
+
+    def make_if_due(self, now: datetime) -> Path | None:
+        """Make the backup of the day, unless it is there or another process is just making it; return its file.
+
+        Raises: StoreError, as `make` does.
+        """
+        if not self.is_due(now):
+            return None
+        with self._alone():
+            return self.make(now) if self.is_due(now) else None
 
     def make(self, now: datetime) -> Path:
         """Make a backup and remove those that are one too many; return its file. Writers need not wait meanwhile.
@@ -81,8 +99,7 @@ class Backups:
     def _make(self, name: str) -> Path:
         final = self.folder / name
         unfinished = self.folder / f".{name}.new"
-        with translated_files(self.folder):
-            folder.make(self.folder)
+        with self._alone(), translated_files(self.folder):
             try:
                 _discard(unfinished)
                 os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -96,6 +113,17 @@ class Backups:
             finally:
                 _discard(unfinished)
         return final
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from making a backup. May be nested."""
+        with translated_files(self.folder):
+            folder.make(self.folder)
+            self._lock.acquire()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _copy(self, target: Path) -> dict[str, int]:
         """Copy one moment of the store; return how many rows each table had then."""

@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier, Thread
 
 import pytest
 
@@ -32,7 +33,7 @@ def backups(database: Database, plex_id: PlexId) -> Backups:
 
 
 def _names(backups: Backups) -> list[str]:
-    return sorted(file.name for file in backups.folder.iterdir())
+    return sorted(file.name for file in backups.folder.iterdir() if file.name != ".lock")
 
 
 def _entries(path: Path) -> int:
@@ -79,6 +80,26 @@ def test_a_backup_is_due_after_a_day(backups: Backups, age: timedelta, is_due: b
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")
+def _back_up_at_once(path: Path, start: Barrier, made: list[Path | None]) -> None:
+    start.wait()
+    made.append(Backups(path).make_if_due(NOW))
+
+
+def test_two_services_that_back_up_in_the_same_second_make_one(backups: Backups, database: Database) -> None:
+    for turn in range(10):
+        start, made = Barrier(4), list[Path | None]()
+        threads = [Thread(target=_back_up_at_once, args=(database.path, start, made)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        (one,) = [path for path in made if path is not None]
+        assert len(made) == 4, f"turn {turn}"
+        assert verify(one)["entry"] == 500
+        assert _names(backups) == [one.name]
+        one.unlink()
+
+
 def test_only_the_owner_may_look_whatever_the_umask(backups: Backups) -> None:
     before = os.umask(0)
     try:

@@ -59,7 +59,7 @@ def test_a_plex_that_removes_the_first_of_several_names_ends_at_the_list(tmp_pat
 
 
 @pytest.mark.anyio
-async def test_a_field_that_is_not_taken_costs_no_second_upload(tmp_path: Path) -> None:
+async def test_a_field_that_is_not_taken_makes_nobody_forget_the_poster(tmp_path: Path) -> None:
     world = a_world(tmp_path, 2)
     world.plex_transport = plex = Counting(world, AsgiTransport(world.plex.app))
     await world.sync()
@@ -68,9 +68,10 @@ async def test_a_field_that_is_not_taken_costs_no_second_upload(tmp_path: Path) 
     world.stash.update_scene(1, details="Not taken.", cover=poster_cheap(Catalogue().film(99)))
     report = await world.sync(1)
     assert report.waiting + report.dead == 1
+    asked = plex.count("/posters")
     plex.refuses = ""
     assert (await world.sync(1)).synced == 1
-    assert plex.count("POST ") == 1
+    assert (plex.count("POST "), plex.count("/posters")) == (1, asked)
     assert (await world.sync()).unchanged == 2
 
 

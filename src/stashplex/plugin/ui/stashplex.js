@@ -120,6 +120,7 @@
       try {
         await operate({ mode: "sync_scene", id: sceneId });
         mine.tries = 0;
+        setChip((before) => ({ ...before, state: "waiting", reason: null }));
         later(look, WAITS[0]);
       } catch (error) {
         setChip({ state: "failed", reason: error.message });
@@ -149,7 +150,7 @@
             "p",
             { key: link.url },
             h("a", { href: link.url, target: "_blank", rel: "noopener noreferrer" }, "Open in Plex"),
-            link.library ? ` (${link.library})` : null
+            links.length > 1 && link.file ? ` (${link.file.split(/[\\/]/).pop()})` : null
           )
         ),
         h(Bootstrap.Button, { size: "sm", disabled: isBusy, onClick: sync }, isBusy ? "Asking …" : "Sync now")

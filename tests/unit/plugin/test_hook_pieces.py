@@ -13,6 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stashplex.domain.event import Kind, Meaning, OfAnybody, OfEntity, OfNobody, OfScene
+from stashplex.domain.scene import SceneId
+from stashplex.engine import spooling
 from stashplex.engine.spooling import LARGEST_BYTES
 from stashplex.plugin import follow_up, hook
 from stashplex.store import spool
@@ -176,6 +179,26 @@ def test_a_recorded_event_is_a_spool_file_like_those_of_the_store(tmp_path: Path
         "at": "2026-09-21T14:13:20.123456Z",
     }
     assert [stat.S_IMODE(each.stat().st_mode) for each in (directory.parent, directory, path)] == [0o700, 0o700, 0o600]
+
+
+@pytest.mark.parametrize(
+    ("context", "meaning"),
+    [
+        ({"type": "Scene.Update.Post", "inputFields": ["id", "title"]}, OfScene(SceneId(17))),
+        ({"type": "Scene.Update.Post", "inputFields": ["id", "organized"]}, OfNobody()),
+        ({"type": "Scene.Update.Post", "inputFields": ["organized"] * 101}, OfScene(SceneId(17))),
+        ({"type": "Scene.Update.Post", "inputFields": ["id", "organized" + "x" * 99]}, OfScene(SceneId(17))),
+        ({"type": "Scene.Create.Post"}, OfScene(SceneId(17))),
+        ({"type": "Scene.Destroy.Post", "input": {"path": "/\udc80\u0000.mp4"}}, OfScene(SceneId(17))),
+        ({"type": "Tag.Merge.Post", "input": {"source": ["1"]}}, OfEntity(Kind.TAG, 17)),
+        ({"type": "Tag.Destroy.Post", "input": ["1"]}, OfAnybody()),
+        ({"type": "Scene.Newer.Post"}, OfScene(SceneId(17))),
+    ],
+)
+def test_the_fold_understands_what_the_hook_wrote(tmp_path: Path, context: dict[str, Any], meaning: Meaning) -> None:
+    hook.record(str(tmp_path), hook.event_of(a_call(**context)), NOW_NS)
+    (path,) = spool.iter_ready(tmp_path / "spool")
+    assert spooling._meaning_of(path) == meaning
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

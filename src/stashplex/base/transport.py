@@ -22,13 +22,15 @@ from yarl import URL
 class Request:
     """One HTTP request.
 
-    Shape: `url` is absolute and already percent-encoded; `headers` may hold secrets and is never logged.
+    Shape: `url` is absolute and already percent-encoded; `headers` may hold secrets and is never logged. `admit` is
+    asked when the request has waited for its turn, directly before it leaves; it raises what keeps it from leaving.
     """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    admit: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,8 @@ class LimitedTransport(Transport):
     async def send(self, request: Request) -> Response:
         async with self._reads if request.method == "GET" else self._writes:
             self._admit()
+            if request.admit is not None:
+                request.admit()
             return await self._inner.send(request)
 
 

@@ -59,13 +59,17 @@ def merge(desired: Document, observed: Document, base: Base | None) -> Merge:
     )
 
 
-def united(intent: Document, earlier: Document | None) -> Document:
-    """Return an intent that also claims the list elements of an earlier one whose write may still be under way."""
+def united(intent: Document, earlier: Document | None, base: Base | None = None) -> Document:
+    """Return an intent that also claims the list elements of an earlier one whose write may still be under way.
+
+    What the base owns needs no claim, and would look as if the newer intent still meant it.
+    """
     if earlier is None:
         return intent
     tags = dict(intent.tags)
     for tag_field, names in earlier.tags.items():
-        known = {tag_key(tag) for tag in tags.get(tag_field, ())}
+        owned = () if base is None else base.document.tags.get(tag_field, ())
+        known = {tag_key(tag) for tag in (*tags.get(tag_field, ()), *owned)}
         tags[tag_field] = (*tags.get(tag_field, ()), *(tag for tag in names if tag_key(tag) not in known))
     return Document(intent.texts, tags)
 

@@ -241,7 +241,7 @@ class Planner:
             )
             base = trusted(base, item)
             planned = fit(plan(item, document, base), owned=None if base is None else base.document)
-            intent = united(planned.base, link.intent if link else None)
+            intent = united(planned.base, link.intent if link else None, link.base if link else None)
             plans.append(ItemPlan(found, item, planned, base, intent))
         return ScenePlan(scene, tuple(plans))
 

@@ -69,7 +69,8 @@ async def bring_poster(
     is_another = known is not None and bool(known.sha1)
     if is_another:
         before_another()
-    action = await put_poster(plex, item, cover.body, may_be_there=not is_another and THUMB in item.locked)
+    may_be_there = not is_another and THUMB in item.locked
+    action = await put_poster(plex, item, cover.body, may_be_there=may_be_there, admit=may_send)
     poster = Poster(cover.sha1, cover.etag, stamp, item.thumb)
     return PosterResult(poster, is_written=action is not PosterAction.PRESENT)
 

@@ -130,6 +130,7 @@ class Scheduler:
     async def run_forever(self, is_finished: Callable[[], bool]) -> None:
         """Work until cancelled, or until nothing is due and `is_finished` says that nothing will come."""
         with self._owners.enrolled(self._clock.now()) as owner:
+            self._waking.clamp(self._clock.now(), timedelta(seconds=LONGEST_WAIT_S))
             while True:
                 self._mend_clock()
                 pause_s = self._pause_s(await self._drain(owner))

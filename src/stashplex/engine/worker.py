@@ -121,9 +121,11 @@ class Worker:
 
     async def pass_over(self, batch: Sequence[Leased], token: str, until: datetime) -> PassReport:
         """Bring the entries of a leased batch in step and settle them. Raises only what ends the run, see `_plan`."""
+        until_s = self._clock.monotonic_s() + (until - self._clock.now()).total_seconds()
+        stop = _Stop(self._clock, until, until_s, token)
         works = [work_of(leased, plan) for leased, plan in zip(batch, await self._plan(batch), strict=True)]
         self._intend(works, token)
-        await self._write_all(works, _Stop(until, token))
+        await self._write_all(works, stop)
         await self._verify(works)
         if not self._skips_not_found:
             await self._ask_for_scans(works)
@@ -178,8 +180,7 @@ class Worker:
 
     async def _write_item(self, leased: Leased, write: Write, stop: "_Stop") -> None:
         """Send what one item lacks. A poster that fails does not keep the texts from Plex."""
-        now = self._clock.now()
-        stop.check(now)
+        stop.check()
         known = write.known_poster
         poster = await attempt(
             bring_poster,
@@ -188,8 +189,8 @@ class Worker:
             write.cover_url,
             write.planned.item,
             known,
-            now=now,
-            may_send=lambda: stop.check(self._clock.now()),
+            now=self._clock.now(),
+            may_send=stop.check,
             before_another=lambda: self._doubt_poster(leased, write, stop),
         )
         if isinstance(poster, Failed):
@@ -207,13 +208,12 @@ class Worker:
 
         Raises: ServerError, when the lease is lost.
         """
-        now = self._clock.now()
-        stop.check(now)
+        stop.check()
         write.is_poster_in_doubt = True
         doubted = Intended(leased.entry.id, write.link(intent=write.planned.intent))
         if leased.entry.id not in self._intents.record(stop.token, [doubted]):
-            stop.until = now
-            stop.check(now)
+            stop.is_lost = True
+            stop.check()
 
     async def _edit_item(self, write: Write, stop: "_Stop", *, clears: bool) -> None:
         """Send the edit, if there is one; the lock of a new poster travels with it."""
@@ -221,10 +221,12 @@ class Worker:
         locks = frozenset({THUMB} if write.is_poster_written and THUMB not in planned.item.locked else ())
         if planned.plan.is_empty and not locks:
             return
-        stop.check(self._clock.now())
+        stop.check()
         write.is_edited = True
         try:
-            await self._plex.edit(planned.plan, locks=locks, locked=planned.item.locked, clears=clears)
+            await self._plex.edit(
+                planned.plan, locks=locks, locked=planned.item.locked, clears=clears, admit=stop.check
+            )
         except ServerUnreachable as error:
             if not error.may_have_applied:
                 raise
@@ -292,17 +294,23 @@ def _may_be_the_items(error: ServerError) -> bool:
 
 @dataclass(slots=True)
 class _Stop:
-    """Why the rest of a pass must not be written: the lease is over, or a server failed."""
+    """Why the rest of a pass must not be written: the lease is over, or a server failed.
 
+    The lease ends by both clocks, whichever is first: a wall clock that is set back gives nobody more time.
+    """
+
+    clock: Clock
     until: datetime
+    until_s: float
     token: str
+    is_lost: bool = False
     error: ServerError | None = None
 
-    def check(self, now: datetime) -> None:
+    def check(self) -> None:
         """Raise when nothing more may be sent. Raises: ServerError."""
         if self.error is not None:
             raise self.error
-        if now >= self.until:
+        if self.is_lost or self.clock.now() >= self.until or self.clock.monotonic_s() >= self.until_s:
             raise ServerBusy(
                 Server.PLEX, "The pass took longer than its lease.", hint="Nothing to do: it goes on later."
             )

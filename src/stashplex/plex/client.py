@@ -129,19 +129,20 @@ class PlexClient:
         locks: frozenset[str] = frozenset(),
         locked: frozenset[str] | None = None,
         clears: bool = False,
+        admit: Callable[[], None] | None = None,
     ) -> int:
         """Apply a plan; return how many requests that took (0 when there is nothing to say).
 
         `plan` comes out of `edit.fit`; `locks` are further edit names to lock, `thumb` for instance; `locked` are the
         locks that the item shows (`Item.locked`), needed to leave the lock of `collection` as it is; `clears` empties
-        lists that lose elements first.
+        lists that lose elements first; `admit` is asked directly before each request leaves.
         Success says nothing about what changed: read back.
         Raises: PlexNotFound (no such item), ProtocolError (400: refused as it is), PlexTemporaryError, and ValueError
         before anything is sent if the plan names no proper item or does not fit.
         """
         queries = edit_queries(plan, locks=locks, locked=locked, clears=clears)
         for query in queries:
-            response = await self._write("PUT", f"/library/sections/{plan.section}/all?{query}")
+            response = await self._write("PUT", f"/library/sections/{plan.section}/all?{query}", admit)
             self._require_taken(response, f"the edit of item {plan.rating_key} ({len(query)} bytes)")
         return len(queries)
 
@@ -160,7 +161,9 @@ class PlexClient:
         self._require_taken(response, f"the posters of item {rating_key}", is_write=False)
         return self._decoded(parse_posters, response, path)
 
-    async def upload_poster(self, rating_key: RatingKey, body: bytes) -> None:
+    async def upload_poster(
+        self, rating_key: RatingKey, body: bytes, admit: Callable[[], None] | None = None
+    ) -> None:
         """Upload an image; Plex shows it at once.
 
         Raises: PlexNotFound, PlexTemporaryError (also for a 500: this image is too much for Plex, or there were many).
@@ -168,13 +171,15 @@ class PlexClient:
         self.uploads += 1
         headers = self._authorized | {"Content-Type": image_type(body) or "application/octet-stream"}
         url = self._url(f"/library/metadata/{rating_key}/posters")
-        response = await self._send(Request("POST", url, headers, body))
+        response = await self._send(Request("POST", url, headers, body, admit))
         self._require_taken(response, f"a poster of {len(body)} bytes for item {rating_key}", is_500_the_items=True)
 
-    async def select_poster(self, rating_key: RatingKey, candidate_key: str) -> None:
+    async def select_poster(
+        self, rating_key: RatingKey, candidate_key: str, admit: Callable[[], None] | None = None
+    ) -> None:
         """Show a poster that Plex already has. Raises: PlexNotFound, PlexTemporaryError."""
         response = await self._write(
-            "PUT", f"/library/metadata/{rating_key}/poster?url={quote(candidate_key, safe='')}"
+            "PUT", f"/library/metadata/{rating_key}/poster?url={quote(candidate_key, safe='')}", admit
         )
         self._require_taken(response, f"the choice of a poster for item {rating_key}", is_500_the_items=True)
 
@@ -236,9 +241,9 @@ class PlexClient:
             headers |= {"X-Plex-Container-Start": str(start), "X-Plex-Container-Size": str(size)}
         return await self._send(Request("GET", self._url(path_and_query), headers))
 
-    async def _write(self, method: str, path_and_query: str) -> Response:
+    async def _write(self, method: str, path_and_query: str, admit: Callable[[], None] | None) -> Response:
         self.writes += 1
-        return await self._send(Request(method, self._url(path_and_query), self._authorized))
+        return await self._send(Request(method, self._url(path_and_query), self._authorized, admit=admit))
 
     async def _send(self, request: Request) -> Response:
         self.requests += 1

@@ -7,6 +7,7 @@ raster image, is ever sent (plex-wire.md 5).
 
 import hashlib
 import io
+from collections.abc import Callable
 from enum import StrEnum
 
 import anyio.to_thread
@@ -33,8 +34,15 @@ class PosterAction(StrEnum):
     PRESENT = "present"
 
 
-async def put_poster(client: PlexClient, item: Item, body: bytes, *, may_be_there: bool = False) -> PosterAction:
-    """Make Plex show an image for an item; return what that took.
+async def put_poster(
+    client: PlexClient,
+    item: Item,
+    body: bytes,
+    *,
+    may_be_there: bool = False,
+    admit: Callable[[], None] | None = None,
+) -> PosterAction:
+    """Make Plex show an image for an item; return what that took. `admit` is asked directly before it is sent.
 
     `may_be_there` tells that Plex may hold these very bytes; then the item's posters are listed first, unless it
     has none at all. Raises: SceneInvalid (no usable image), PlexNotFound, PlexTemporaryError, ServerError.
@@ -46,9 +54,9 @@ async def put_poster(client: PlexClient, item: Item, body: bytes, *, may_be_ther
             if candidate.key.startswith(_UPLOADED) and candidate.key.lower().endswith(digest):
                 if candidate.is_selected:
                     return PosterAction.PRESENT
-                await client.select_poster(item.rating_key, candidate.key)
+                await client.select_poster(item.rating_key, candidate.key, admit)
                 return PosterAction.SELECTED
-    await client.upload_poster(item.rating_key, image)
+    await client.upload_poster(item.rating_key, image, admit)
     return PosterAction.UPLOADED
 
 

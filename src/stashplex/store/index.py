@@ -132,10 +132,16 @@ class PlexIndex:
             return int(connection.execute(_BEGIN, {"of_plex": plex_id, "of_section": section_key}).scalar_one())
 
     def add_page(self, plex_id: PlexId, section_key: SectionKey, crawl: int, parts: Sequence[IndexedPart]) -> None:
-        """Add or refresh the parts of one page, all together. Shape: some thousands at most."""
+        """Add or refresh the parts of one page, all together. Shape: some thousands at most.
+
+        Does nothing when a newer crawl has begun: what this one saw may be gone.
+        """
         rows = [_row(plex_id, part, crawl) | {"section": section_key} for part in parts]
+        whose = {"of_plex": plex_id, "of_section": section_key}
         with self._database.write() as connection:
-            _ADD.execute(connection, rows)
+            begun = connection.execute(_SECTION, whose).one_or_none()
+            if begun is None or begun.crawl == crawl:
+                _ADD.execute(connection, rows)
 
     def finish_crawl(
         self, plex_id: PlexId, section_key: SectionKey, crawl: int, content_changed_at: int, now: datetime

@@ -27,6 +27,7 @@ from stashplex.domain.pathmap import parse_path_map
 from stashplex.domain.ratelimit import Ramp, RampRules
 from stashplex.domain.retry import RetryRule, RetryRules
 from stashplex.engine.crawl import Crawler
+from stashplex.engine.ear import Ears, ears_for
 from stashplex.engine.finder import Finder
 from stashplex.engine.gate import Gate
 from stashplex.engine.gathering import Gathering, Memory, gather
@@ -197,6 +198,11 @@ class App:
             wakeup=wakeup,
             poll_interval_s=self.settings.poll_interval_s,
         )
+
+    def ears(self) -> Ears:
+        """Return those that hear Stash and Plex, where that is possible and wanted."""
+        feeds = (self.seams.stash_feed, self.seams.plex_feed) if self.settings.live_hints else (None, None)
+        return ears_for(self.stash, self.plex, feeds, (self.stash_gate, self.plex_gate), self.seams.chance)
 
     def finder(self, target: Target, crawler: Crawler) -> Finder:
         """Return the one that notices files that appeared."""

@@ -13,6 +13,7 @@ import aiohttp
 
 from stashplex.base.clock import Clock, SystemClock
 from stashplex.base.config import Settings
+from stashplex.base.feed import Feed, HttpFeed
 from stashplex.base.transport import HttpTransport, Timeouts, Transport, can_connect
 from stashplex.version import __version__
 
@@ -21,7 +22,7 @@ from stashplex.version import __version__
 class Seams:
     """What differs between production and a simulation: the network, time, chance.
 
-    `can_connect` tells whether anything listens at an address, without a request.
+    `can_connect` tells whether anything listens at an address, without a request. Without feeds nothing is heard.
     """
 
     stash: Transport
@@ -29,6 +30,8 @@ class Seams:
     can_connect: Callable[[str], Awaitable[bool]]
     clock: Clock
     chance: random.Random
+    stash_feed: Feed | None = None
+    plex_feed: Feed | None = None
 
 
 @asynccontextmanager
@@ -51,4 +54,6 @@ async def open_seams(settings: Settings) -> AsyncIterator[Seams]:
             can_connect=can_connect,
             clock=SystemClock(),
             chance=random.Random(),  # noqa: S311 - jitter and lease tokens need no cryptography
+            stash_feed=HttpFeed(session, connect_s=settings.connect_timeout_s, verifies_tls=settings.stash_verify_tls),
+            plex_feed=HttpFeed(session, connect_s=settings.connect_timeout_s, verifies_tls=settings.plex_verify_tls),
         )

@@ -170,6 +170,10 @@ class Settings(BaseModel):
         60.0,
         description="Wait between two looks for changes in Stash that no event told of, in seconds; 0 is never.",
     )
+    live_hints: bool = Field(
+        default=True,
+        description="Listen to Stash and Plex over websockets, so that the end of a scan is noticed at once.",
+    )
     listen: Listen = Field(
         "127.0.0.1:0",
         description="Where the service listens for the plugin, `address:port`; port 0 picks a free one. "

@@ -7,6 +7,7 @@ and started again after a wait; it never stops the others, and never silently en
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 import anyio
@@ -17,6 +18,7 @@ from stashplex.base.clock import Clock
 from stashplex.base.errors import ConfigError, StashplexError
 from stashplex.engine.attempt import Failed, attempt
 from stashplex.engine.crawl import Crawler
+from stashplex.engine.ear import Ears
 from stashplex.engine.finder import Finder
 from stashplex.engine.gate import Gate
 from stashplex.engine.gathering import Gathering
@@ -37,6 +39,9 @@ look once a minute and the one for orphans, a quiet service reads the ledger twi
 
 POLL_PAUSE_S = 2.0
 """Between a hint and the poll: what was told twice is one poll."""
+
+FINDER_PAUSE_S = 5.0
+"""Between a hint and the look for missing files: what Plex adds in a row is one crawl."""
 
 UPKEEP_LOOK_S = 3_600.0
 
@@ -67,6 +72,9 @@ class Builder(Protocol):
     def gathering(self, target: Target, crawler: Crawler, wakeup: Wakeup) -> Gathering:
         """Return the parts that learn of changes."""
 
+    def ears(self) -> Ears:
+        """Return those that hear Stash and Plex, where that is possible and wanted."""
+
     def finder(self, target: Target, crawler: Crawler) -> Finder:
         """Return the one that notices files that appeared."""
 
@@ -87,6 +95,7 @@ class Service:
         self._spool_bell = Wakeup()
         self._errand_bell = Wakeup()
         self._poll_bell = Wakeup()
+        self._finder_bell = Wakeup()
         self.restarts: Counter[str] = Counter()
 
     def look_now(self) -> None:
@@ -112,7 +121,11 @@ class Service:
             if gathering.poll_interval_s:
                 self._start(group, "poll", lambda: self._poll(gathering, scheduler.wakeup))
             self._start(group, "upkeep", _every(UPKEEP_LOOK_S, self._builder.upkeep().run_once))
-            self._start(group, "finder", _every(FINDER_LOOK_S, lambda: _find(finder, scheduler.wakeup)))
+            self._start(group, "finder", lambda: self._find(finder, scheduler.wakeup))
+            bells = (self._poll_bell, self._finder_bell)
+            for name, ear, bell in zip(("stash", "plex"), self._builder.ears(), bells, strict=True):
+                if ear is not None:
+                    self._start(group, f"ear for {name}", partial(ear.run, bell))
 
             def is_finished() -> bool:
                 return is_until_idle and gathering.spooling.is_empty()
@@ -143,6 +156,14 @@ class Service:
                 wakeup.ring()
             if await self._poll_bell.wait(gathering.poll_interval_s):
                 await anyio.sleep(POLL_PAUSE_S)
+
+    async def _find(self, finder: Finder, wakeup: Wakeup) -> None:
+        """Look for missing files now and then, and soon after Plex told of something new."""
+        while True:
+            if await finder.run_once():
+                wakeup.ring()
+            if await self._finder_bell.wait(FINDER_LOOK_S):
+                await anyio.sleep(FINDER_PAUSE_S)
 
     async def _connected(self) -> Target:
         """Return the target as soon as both servers can be used; until then events wait in the spool.
@@ -202,11 +223,6 @@ def _every(pause_s: float, look: Callable[[], Awaitable[object]]) -> Callable[[]
             await anyio.sleep(pause_s)
 
     return run
-
-
-async def _find(finder: Finder, wakeup: Wakeup) -> None:
-    if await finder.run_once():
-        wakeup.ring()
 
 
 def _hint(error: Exception) -> str:

@@ -6,13 +6,14 @@ names one item by its digits; an answer that is missing or failed never looks li
 Source: plex-wire.md.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from stashplex.base.errors import PlexNotFound, PlexTemporaryError, Server, StashplexError
+from stashplex.base.feed import Feed
 from stashplex.base.transport import Request, Response, Transport
 from stashplex.base.wire import Peer, Unwatched, Watch, image_type
 from stashplex.domain.item import Item, RatingKey, Section, SectionKey
@@ -30,6 +31,7 @@ from stashplex.plex.codec import (
     render_keys,
 )
 from stashplex.plex.edit import edit_queries
+from stashplex.plex.news import iter_arrivals
 from stashplex.version import __version__
 
 ITEMS_PER_READ = 100
@@ -81,6 +83,10 @@ class PlexClient:
         """Return who answers; needs no token. A success means that Plex is past its start and its maintenance."""
         response = await self._send(Request("GET", self._url("/identity"), self._headers))
         return self._decoded(parse_identity, self._served(response, "/identity"), "/identity")
+
+    def arrivals(self, feed: Feed) -> AsyncGenerator[None]:
+        """Yield once a line stands, and then whenever a film has come. Raises: FeedFailed."""
+        return iter_arrivals(feed, self._peer.base_url, self._headers | self._secret_headers)
 
     async def check_token(self) -> None:
         """Return if Plex accepts the token. Raises: ServerRefused if not."""

@@ -5,7 +5,7 @@ Invariants: the key travels in a header only; every foreign failure leaves as on
 from an answer only if Stash itself said that it does not have it. Source: stash-wire.md 5, 6.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from stashplex.base.errors import ConfigError, ProtocolError, Server, ServerBusy, ServerUnreachable, StashplexError
+from stashplex.base.feed import Feed
 from stashplex.base.transport import Request, Response, Transport
 from stashplex.base.wire import Peer, Unwatched, Watch, is_page
 from stashplex.domain.event import Kind
@@ -53,6 +54,7 @@ from stashplex.stash.codec import (
 )
 from stashplex.stash.configuration import CONFIGURATION_DOCUMENT, PLUGIN_ID, Configuration, parse_configuration
 from stashplex.stash.cover import Cover, NotModified, cover_of, is_picture, rebased
+from stashplex.stash.news import iter_endings
 from stashplex.stash.session import COOKIE, Session
 
 SCENES_PER_READ = 100
@@ -192,6 +194,10 @@ class StashClient:
     async def counts(self) -> Mapping[Kind, int]:
         """Return how many performers, studios, tags and groups Stash has."""
         return (await self.changes({}, "", page_size=1, is_counting=True)).counts
+
+    def endings(self, feed: Feed) -> AsyncGenerator[None]:
+        """Yield once a line stands, and then whenever a scan or a job has ended. Raises: FeedFailed."""
+        return iter_endings(feed, self._peer.base_url, self._secret_headers())
 
     async def _filters(self) -> frozenset[str]:
         if self._known_filters is None:

@@ -66,7 +66,8 @@ class Application:
             case "http":
                 await self._serve_http(scope, receive, send)
             case "websocket":
-                is_known = self._account(Query.parse(scope["query_string"]), {}) is not None
+                headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+                is_known = self._account(Query.parse(scope["query_string"]), headers) is not None
                 await serve_socket(self.world, scope, receive, send, may_listen=is_known)
             case _:
                 await _serve_lifespan(receive, send)

@@ -41,7 +41,6 @@ async def open_seams(settings: Settings) -> AsyncIterator[Seams]:
         connect_s=settings.connect_timeout_s,
         read_s=settings.read_timeout_s,
         write_s=settings.write_timeout_s,
-        pool_s=settings.pool_timeout_s,
     )
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, limit_per_host=0),

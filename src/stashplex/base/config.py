@@ -7,7 +7,7 @@ observable effect, and no message ever shows a secret's value.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
@@ -42,6 +42,13 @@ def default_config_file() -> Path:
 def _comma_list(value: object) -> object:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _lines(value: object) -> object:
+    """Return a list of rules as text with a line for each."""
+    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
+        return "".join(f"{part}\n" for part in value)
     return value
 
 
@@ -107,6 +114,7 @@ OptionalUrl = Annotated[str, AfterValidator(_optional_url)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Secret = Annotated[SecretStr, AfterValidator(_no_whitespace)]
 PollInterval = Annotated[float, AfterValidator(_poll_interval), Field(ge=0, le=86_400, allow_inf_nan=False)]
+PathCase = Literal["auto", "exact", "ignore"]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -130,7 +138,17 @@ class Settings(BaseModel):
     plex_library: Annotated[tuple[str, ...], BeforeValidator(_comma_list)] = Field(
         (), description="Names of the Plex libraries to write to; empty means every film library."
     )
-    path_map: str = Field("", description="Where the two servers see the same files: `/stash/prefix=/plex/prefix; …`.")
+    path_map: Annotated[str, BeforeValidator(_lines)] = Field(
+        "", description="Where the two servers see the same files: `/stash/prefix=/plex/prefix; …`."
+    )
+    stash_path_case: PathCase = Field(
+        "auto", description="Case in Stash's paths: `exact`, `ignore`, or `auto`, which ignores it on Windows drives."
+    )
+    plex_path_case: PathCase = Field("auto", description="The same for Plex's paths.")
+    match_by_name: bool = Field(
+        default=False,
+        description="Match by file name alone where only one file on each side has it. Names are weak evidence.",
+    )
     data_dir: Annotated[Path, BeforeValidator(_folder)] = Field(
         default_factory=default_data_dir, description="Folder of the database."
     )
@@ -191,7 +209,6 @@ class Settings(BaseModel):
     connect_timeout_s: Seconds = Field(5.0, description="Longest wait for a connection, in seconds.")
     read_timeout_s: Seconds = Field(30.0, description="Longest silence while an answer is awaited, in seconds.")
     write_timeout_s: Seconds = Field(60.0, description="Longest time for sending an upload, in seconds.")
-    pool_timeout_s: Seconds = Field(30.0, description="Longest wait for a free connection, in seconds.")
 
 
 SECRETS = frozenset(key for key, known in Settings.model_fields.items() if known.annotation is SecretStr)

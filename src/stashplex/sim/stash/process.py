@@ -54,7 +54,8 @@ class Starter:
         """Run a program to its end. Raises: StartFailed. Cancelling kills it."""
         limiter = CapacityLimiter(2)
         try:
-            process = await to_thread.run_sync(self._start, command, extra, limiter=limiter)
+            with anyio.CancelScope(shield=True):  # cancelled just now, it would be started and then forgotten
+                process = await to_thread.run_sync(self._start, command, extra, limiter=limiter)
         except OSError as error:
             raise StartFailed(str(error)) from error
         self.running.append(process)
@@ -80,7 +81,8 @@ class Starter:
         ended: list[Ended] = []
 
         async def listen() -> None:
-            ended.append(await to_thread.run_sync(pump.run, limiter=limiter))
+            with anyio.CancelScope(shield=True):  # it ends soon, and it closes the pipes
+                ended.append(await to_thread.run_sync(pump.run, limiter=limiter))
             done.set()
 
         async with anyio.create_task_group() as group:

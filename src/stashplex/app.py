@@ -21,20 +21,20 @@ from stashplex.base.errors import ConfigError, Server
 from stashplex.base.layers import Loaded, Source
 from stashplex.base.transport import LimitedTransport, Transport
 from stashplex.base.typed import read_cookie
-from stashplex.domain.breaker import BreakerRules
 from stashplex.domain.mapping import MappingOptions
-from stashplex.domain.pathmap import parse_path_map
 from stashplex.domain.ratelimit import Ramp, RampRules
-from stashplex.domain.retry import RetryRule, RetryRules
 from stashplex.engine.crawl import Crawler
 from stashplex.engine.ear import Ears, ears_for
 from stashplex.engine.finder import Finder
 from stashplex.engine.gate import Gate
 from stashplex.engine.gathering import Gathering, Memory, gather
 from stashplex.engine.intake import Intake
+from stashplex.engine.listing import Listing
+from stashplex.engine.matcher import Matcher, Shelf
 from stashplex.engine.planner import Planner
 from stashplex.engine.preferences import Preferences
 from stashplex.engine.recovery import Patient, Recovery
+from stashplex.engine.rules import breaker_rules, match_rules, retry_rules
 from stashplex.engine.scan import Scanner
 from stashplex.engine.scheduler import Scheduler
 from stashplex.engine.service import Service
@@ -61,7 +61,9 @@ from stashplex.store.journal import Journal
 from stashplex.store.ledger import Ledger
 from stashplex.store.overview import Overview
 from stashplex.store.owner import Owners
+from stashplex.store.pins import Pins
 from stashplex.store.retention import Retention
+from stashplex.store.stash_files import StashFiles
 from stashplex.store.waking import Waking
 from stashplex.web.facts import Facts
 
@@ -87,6 +89,8 @@ class Store:
     retention: Retention
     afresh: Afresh
     cursors: Cursors
+    stash_files: StashFiles
+    pins: Pins
 
 
 @contextmanager
@@ -109,6 +113,8 @@ def open_store(data_dir: Path) -> Iterator[Store]:
             Retention(database),
             Afresh(database),
             Cursors(database),
+            StashFiles(database),
+            Pins(database),
         )
     finally:
         database.close()
@@ -172,7 +178,7 @@ class App:
         return Recovery(
             Patient(gate, probe, partial(self.seams.can_connect, url), wake),
             self.store.breakers,
-            rules=_breaker_rules(self.settings),
+            rules=breaker_rules(self.settings),
             clock=self.clock,
             chance=self.seams.chance,
         )
@@ -209,13 +215,22 @@ class App:
         return Finder(
             stash=self.stash,
             crawler=crawler,
-            index=self.store.index,
             ledger=self.store.ledger,
             waking=self.store.waking,
             target=target,
-            path_map=parse_path_map(self.settings.path_map),
+            matcher=self.matcher(target),
             clock=self.clock,
         )
+
+    def listing(self) -> Listing:
+        """Return the one that keeps the list of Stash's files fresh."""
+        return Listing(self.stash, self.store.stash_files, self.store.cursors, self.clock)
+
+    def matcher(self, target: Target) -> Matcher:
+        """Return the one that matches scenes. Raises: ConfigError for a wrong path map."""
+        store = self.store
+        books = Shelf(store.index, store.stash_files, store.pins, self.listing())
+        return Matcher(books, target, match_rules(self.settings))
 
     def planner(self, target: Target, crawler: Crawler) -> Planner:
         """Return the one that plans batches. Raises: ConfigError for a wrong path map."""
@@ -226,7 +241,7 @@ class App:
             bases=self.store.bases,
             crawler=crawler,
             target=target,
-            path_map=parse_path_map(self.settings.path_map),
+            matcher=self.matcher(target),
             options=MappingOptions(),
         )
 
@@ -239,7 +254,7 @@ class App:
             scanner=Scanner(self.plex, target, self.clock) if self.settings.scan_on_not_found else None,
             ledger=self.store.ledger,
             intents=self.store.intents,
-            rules=_retry_rules(self.settings),
+            rules=retry_rules(self.settings),
             skips_not_found=self.settings.skip_not_found,
             in_work=anyio.CapacityLimiter(2 * self.settings.plex_writes_in_flight + 2),
             clock=self.clock,
@@ -254,7 +269,7 @@ class App:
             gates=(self.stash_gate, self.plex_gate),
             recoveries=self.recoveries(),
             ramp=Ramp(RampRules()),
-            rules=_retry_rules(self.settings),
+            rules=retry_rules(self.settings),
             plex_id=target.plex_id,
             batch_size=self.settings.batch_size,
             clock=self.clock,
@@ -298,8 +313,8 @@ def breaker_key(server: Server, url: str) -> str:
 
 def build_app(settings: Settings, store: Store, seams: Seams) -> App:
     """Return an app over an open store. Raises: ConfigError."""
-    parse_path_map(settings.path_map)
-    rules = _breaker_rules(settings)
+    match_rules(settings)
+    rules = breaker_rules(settings)
     identifier = client_identifier(store.database, seams.chance)
     gates = {
         server: Gate(
@@ -324,7 +339,7 @@ def build_app(settings: Settings, store: Store, seams: Seams) -> App:
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Open the store and a session for both servers. Raises: ConfigError, StoreError."""
-    parse_path_map(settings.path_map)
+    match_rules(settings)
     if not settings.plex_token.get_secret_value():
         raise ConfigError(
             "There is no Plex token.",
@@ -364,21 +379,6 @@ def _stash_client(settings: Settings, transport: Transport, gate: Gate | None) -
 def _plex_client(settings: Settings, transport: Transport, gate: Gate | None, identifier: str) -> PlexClient:
     token = settings.plex_token.get_secret_value()
     return PlexClient(transport, settings.plex_url, token, client_identifier=identifier, watch=gate)
-
-
-def _breaker_rules(settings: Settings) -> BreakerRules:
-    return BreakerRules(
-        failure_threshold=settings.failure_threshold,
-        recovery_timeout_s=settings.recovery_timeout_s,
-        success_threshold=settings.success_threshold,
-    )
-
-
-def _retry_rules(settings: Settings) -> RetryRules:
-    return RetryRules(
-        ordinary=RetryRule(settings.retry_base_s, settings.retry_cap_s, settings.retry_limit),
-        not_found=RetryRule(settings.not_found_base_s, settings.not_found_cap_s, settings.not_found_limit),
-    )
 
 
 def _limited_stash(transport: Transport, settings: Settings, gate: Gate) -> Transport:

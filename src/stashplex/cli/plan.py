@@ -32,6 +32,7 @@ _MEANING = {
     SceneClass.INVALID: "has no file",
     SceneClass.FAILED: "could not be planned",
     SceneClass.GONE: "is not in Stash any more",
+    SceneClass.IGNORED: "is left alone, as somebody decided",
 }
 
 
@@ -128,8 +129,12 @@ def _scene_json(scene_id: SceneId, planned: Planned) -> dict[str, object]:
             return found
         case Failed(error):
             return found | {"reason": str(error)}
-        case ScenePlan(_, items):
-            return found | {"items": [_item_json(item.plan, item.match.evidence, item.match.file) for item in items]}
+        case ScenePlan(_, items, problem):
+            reason = {} if problem is None else {"reason": str(problem)}
+            return found | {
+                "items": [_item_json(item.plan, item.match.evidence, item.match.file) for item in items],
+                **reason,
+            }
 
 
 def _item_json(planned: Plan, evidence: str, file: str) -> dict[str, object]:
@@ -165,7 +170,11 @@ def _print_scene(scene_id: SceneId, planned: Planned) -> None:
             results.print(f"\nScene {scene_id} is not in Stash any more.")
         case Failed(error):
             results.print(f"\nScene {scene_id}: {type(error).__name__}: {error}", markup=False)
-        case ScenePlan(scene, items):
+        case ScenePlan(scene, items, problem):
+            if not items:
+                results.print(f"\nScene {scene_id} is left alone: see stashplex unignore.")
+            if problem is not None:
+                results.print(f"\nScene {scene_id}: {type(problem).__name__}: {problem}", markup=False)
             for item in items:
                 results.print(
                     f"\nScene {scene_id} {scene.title!r} is item {item.item.rating_key} (by {item.match.evidence}: "

@@ -12,11 +12,24 @@ from stashplex.domain.item import RatingKey, SectionKey
 
 
 class Evidence(StrEnum):
-    """Why an item belongs to a scene, strongest first."""
+    """Why an item belongs to a scene, strongest first.
 
+    Shape: exact is a path that no rule of the path map puts elsewhere; unmapped one that a rule does, but Plex shows it
+    all the same. Why that is weaker: docs/adr/0008-evidence.md.
+    """
+
+    PINNED = "pinned"
     EXACT_PATH = "exact_path"
     MAPPED_PATH = "mapped_path"
+    UNMAPPED_PATH = "unmapped_path"
     NAME_AND_SIZE = "name_and_size"
+    SIZE_AND_DURATION = "size_and_duration"
+    NAME = "name"
+
+    @property
+    def is_by_place(self) -> bool:
+        """The file stands where it must; anything weaker needs a look at what else would fit."""
+        return self in {Evidence.PINNED, Evidence.EXACT_PATH, Evidence.MAPPED_PATH}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ invariant: what is woken has its file in the index.
 from collections.abc import Sequence
 
 from stashplex.base.clock import Clock
-from stashplex.domain.entry import PlexId, Priority
-from stashplex.domain.matching import wanted_names, wanted_paths
-from stashplex.domain.pathmap import PathMap
+from stashplex.base.errors import PlexNotFound
+from stashplex.domain.entry import Priority
+from stashplex.domain.matching import Judgement
 from stashplex.domain.scene import Scene, SceneId
 from stashplex.engine.crawl import Crawler
+from stashplex.engine.matcher import Matcher
 from stashplex.engine.target import Target
 from stashplex.stash.client import StashClient
-from stashplex.store.index import PlexIndex
 from stashplex.store.ledger import Ledger
 from stashplex.store.waking import Waking
 
@@ -29,20 +29,18 @@ class Finder:
         *,
         stash: StashClient,
         crawler: Crawler,
-        index: PlexIndex,
         ledger: Ledger,
         waking: Waking,
         target: Target,
-        path_map: PathMap,
+        matcher: Matcher,
         clock: Clock,
     ) -> None:
         self._stash = stash
         self._crawler = crawler
-        self._index = index
         self._ledger = ledger
         self._waking = waking
         self._target = target
-        self._path_map = path_map
+        self._matcher = matcher
         self._clock = clock
 
     async def run_once(self) -> int:
@@ -57,26 +55,17 @@ class Finder:
         woken = 0
         while page:
             scenes = await self._stash.scenes(page)
-            found = self._found(plex_id, list(scenes.values()))
+            found = await self._found(list(scenes.values()))
             if found:
                 woken += self._ledger.mark(plex_id, found, now=self._clock.now(), priority=Priority.BULK)
             page = self._waking.list_missing(plex_id, after=page[-1], limit=PAGE)
         return woken
 
-    def _found(self, plex_id: PlexId, scenes: Sequence[Scene]) -> list[SceneId]:
-        sections = [section.key for section in self._target.sections]
-        paths = {scene.id: wanted_paths(scene, self._path_map) for scene in scenes}
-        names = {scene.id: wanted_names(scene) for scene in scenes}
-        by_path = self._index.find_by_path(plex_id, sections, set().union(*paths.values()))
-        by_name = self._index.find_by_name(plex_id, sections, set().union(*names.values()))
+    async def _found(self, scenes: Sequence[Scene]) -> list[SceneId]:
+        """Return the scenes that have an item now, or fit several: then a person must hear of it."""
+        judged = await self._matcher.judge_all(scenes)
         return [
-            scene.id
-            for scene in scenes
-            if paths[scene.id] & by_path.keys()
-            or any(
-                file.size and part.size == file.size
-                for key in names[scene.id]
-                for part in by_name.get(key, ())
-                for file in scene.files
-            )
+            scene_id
+            for scene_id, one in judged.items()
+            if isinstance(one, Judgement) and not any(isinstance(problem, PlexNotFound) for problem in one.problems)
         ]

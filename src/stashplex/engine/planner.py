@@ -16,19 +16,21 @@ from stashplex.base.errors import (
     ServerError,
     ServerUnreachable,
     SideEmpty,
+    StashplexError,
     StoreError,
 )
 from stashplex.domain.document import Base, Document
 from stashplex.domain.item import Item, RatingKey
 from stashplex.domain.link import Link
 from stashplex.domain.mapping import MappingOptions, desired
-from stashplex.domain.matching import Match, is_still_matched, match, wanted_names, wanted_paths
+from stashplex.domain.matching import Judgement, Match, is_still_matched
 from stashplex.domain.merge import believed, united
-from stashplex.domain.pathmap import PathMap, path_key
+from stashplex.domain.pathmap import path_key
 from stashplex.domain.plan import Plan, observed_document, plan, trusted
 from stashplex.domain.scene import Scene, SceneId
 from stashplex.engine.attempt import Failed, attempt
 from stashplex.engine.crawl import Crawler
+from stashplex.engine.matcher import Matcher
 from stashplex.engine.target import Target
 from stashplex.plex.client import PlexClient
 from stashplex.plex.edit import fit, fit_texts
@@ -64,10 +66,14 @@ class SceneGone:
 
 @dataclass(frozen=True, slots=True)
 class ScenePlan:
-    """What must be written for one scene. Shape: at least one item."""
+    """What must be written for one scene.
+
+    Shape: no item when a person wants the scene left alone; `problem` is why another library's item is not among them.
+    """
 
     scene: Scene
     items: tuple[ItemPlan, ...]
+    problem: StashplexError | None = None
 
 
 Planned = ScenePlan | SceneGone | Failed
@@ -85,7 +91,7 @@ class Planner:
         bases: Bases,
         crawler: Crawler,
         target: Target,
-        path_map: PathMap,
+        matcher: Matcher,
         options: MappingOptions,
     ) -> None:
         self._stash = stash
@@ -94,7 +100,7 @@ class Planner:
         self._bases = bases
         self._crawler = crawler
         self._target = target
-        self._path_map = path_map
+        self._matcher = matcher
         self._options = options
 
     async def plan(
@@ -102,11 +108,12 @@ class Planner:
     ) -> dict[SceneId, Planned]:
         """Return what must be written for each of these scenes. Raises: ServerError."""
         scenes = await self._stash.scenes(scene_ids)
-        matches = await self._matched(tuple(scenes.values()))
+        ignored = self._matcher.ignored(scene_ids)
+        matches = await self._matched([scene for scene in scenes.values() if scene.id not in ignored])
         items = await self.read(_keys(matches))
-        stale = [scene for scene in scenes.values() if not _is_fresh(matches[scene.id], items)]
+        stale = [scenes[scene_id] for scene_id, judged in matches.items() if not _is_fresh(judged, items)]
         if stale and await self._refreshed(stale, items):
-            matches |= await self._match_all(stale)
+            matches |= await self._matcher.judge_all(stale)
             items |= await self.read(_keys({scene.id: matches[scene.id] for scene in stale}))
         known = {link.rating_key for of_scene in links.values() for link in of_scene}
         bases = self._bases.of(self._target.plex_id, items.keys() - known)
@@ -116,6 +123,9 @@ class Planner:
             scene = scenes.get(scene_id)
             if scene is None:
                 planned[scene_id] = SceneGone()
+                continue
+            if scene_id in ignored:
+                planned[scene_id] = ScenePlan(scene, ())
                 continue
             result = matches[scene_id]
             if isinstance(result, Failed):
@@ -173,7 +183,7 @@ class Planner:
 
     async def _refreshed(self, stale: Sequence[Scene], items: Mapping[RatingKey, Item]) -> bool:
         """Bring the index in step where it named items that are gone; tell whether matching again may help."""
-        matched = await self._match_all(stale)
+        matched = await self._matcher.judge_all(stale)
         gone = set(_keys(matched)) - items.keys()
         for key in gone:
             self._index.forget(self._target.plex_id, key)
@@ -183,7 +193,11 @@ class Planner:
         """Return the items of these scenes; scenes without any are missing. Raises: ServerError."""
         scenes = await self._stash.scenes(scene_ids)
         results = await self._matched(tuple(scenes.values()))
-        return {scene_id: result for scene_id, result in results.items() if isinstance(result, tuple)}
+        return {
+            scene_id: judged.matches
+            for scene_id, judged in results.items()
+            if isinstance(judged, Judgement) and judged.matches
+        }
 
     async def read(self, rating_keys: Collection[RatingKey]) -> dict[RatingKey, Item]:
         """Return the items with these keys as Plex shows them now; those that are gone are missing."""
@@ -193,40 +207,28 @@ class Planner:
             items |= await self._plex.items(keys[start : start + READ_BATCH])
         return items
 
-    async def _matched(self, scenes: Sequence[Scene]) -> dict[SceneId, tuple[Match, ...] | Failed]:
+    async def _matched(self, scenes: Sequence[Scene]) -> dict[SceneId, Judgement | Failed]:
         """Match a batch; when Plex seems to lack a file, look once more after the index was refreshed."""
-        matches = await self._match_all(scenes)
+        matches = await self._matcher.judge_all(scenes)
         missing = [scene for scene in scenes if _is_missing(matches[scene.id])]
         if missing and await self._crawler.refresh_once():
-            matches |= await self._match_all(missing)
+            matches |= await self._matcher.judge_all(missing)
         return matches
-
-    async def _match_all(self, scenes: Sequence[Scene]) -> dict[SceneId, tuple[Match, ...] | Failed]:
-        plex_id, sections = self._target.plex_id, [section.key for section in self._target.sections]
-        paths = set().union(*(wanted_paths(scene, self._path_map) for scene in scenes))
-        names = set().union(*(wanted_names(scene) for scene in scenes))
-        by_path = self._index.find_by_path(plex_id, sections, paths)
-        by_name = self._index.find_by_name(plex_id, sections, names)
-
-        async def matched(scene: Scene) -> tuple[Match, ...]:
-            return match(scene, path_map=self._path_map, by_path=by_path, by_name=by_name)
-
-        results = {scene.id: await attempt(matched, scene) for scene in scenes}
-        return {
-            scene_id: result if isinstance(result, Failed) else result.value for scene_id, result in results.items()
-        }
 
     async def _planned(
         self,
         scene: Scene,
-        matches: Sequence[Match],
+        judged: Judgement,
         items: Mapping[RatingKey, Item],
         known: "_Known",
     ) -> ScenePlan:
+        problem = next(iter(judged.problems), None)
+        if problem is not None and not judged.matches:
+            raise problem
         by_key = {link.rating_key: link for link in known.links}
         document = fit_texts(desired(scene, self._options))
         plans: list[ItemPlan] = []
-        for found in matches:
+        for found in judged.matches:
             item = items.get(found.rating_key)
             if item is None or not is_still_matched(found, item):
                 raise PlexNotFound(
@@ -243,7 +245,7 @@ class Planner:
             planned = fit(plan(item, document, base), owned=None if base is None else base.document)
             intent = united(planned.base, link.intent if link else None, link.base if link else None)
             plans.append(ItemPlan(found, item, planned, base, intent))
-        return ScenePlan(scene, tuple(plans))
+        return ScenePlan(scene, tuple(plans), problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,16 +256,18 @@ class _Known:
     bases: Mapping[tuple[RatingKey, str], Base]
 
 
-def _keys(matches: Mapping[SceneId, tuple[Match, ...] | Failed]) -> list[RatingKey]:
-    return [found.rating_key for result in matches.values() if isinstance(result, tuple) for found in result]
+def _keys(matches: Mapping[SceneId, Judgement | Failed]) -> list[RatingKey]:
+    return [found.rating_key for judged in matches.values() for found in _found(judged)]
 
 
-def _is_fresh(result: tuple[Match, ...] | Failed, items: Mapping[RatingKey, Item]) -> bool:
+def _found(judged: Judgement | Failed) -> tuple[Match, ...]:
+    return judged.matches if isinstance(judged, Judgement) else ()
+
+
+def _is_fresh(judged: Judgement | Failed, items: Mapping[RatingKey, Item]) -> bool:
     """Tell whether each match still stands on the item just read."""
-    if isinstance(result, Failed):
-        return True
-    return all((item := items.get(found.rating_key)) and is_still_matched(found, item) for found in result)
+    return all((item := items.get(found.rating_key)) and is_still_matched(found, item) for found in _found(judged))
 
 
-def _is_missing(result: tuple[Match, ...] | Failed) -> bool:
-    return isinstance(result, Failed) and isinstance(result.error, PlexNotFound)
+def _is_missing(judged: Judgement | Failed) -> bool:
+    return isinstance(judged, Judgement) and any(isinstance(problem, PlexNotFound) for problem in judged.problems)

@@ -27,6 +27,7 @@ class SceneClass(StrEnum):
     INVALID = "invalid"
     FAILED = "failed"
     GONE = "gone"
+    IGNORED = "ignored"
 
 
 @dataclass(slots=True)
@@ -44,9 +45,11 @@ class Survey:
         self.scenes += 1
         self.classes[found] += 1
         match planned:
-            case ScenePlan(_, items):
+            case ScenePlan(_, items, problem):
                 for item in items:
                     self.fields.update(change.field.value for change in item.plan.changes)
+                if problem is not None:
+                    self.reasons.setdefault(found, str(problem))
             case Failed(error):
                 self.reasons.setdefault(found, str(error))
             case SceneGone():
@@ -59,7 +62,11 @@ def classify(planned: Planned) -> SceneClass:
     match planned:
         case SceneGone():
             return SceneClass.GONE
+        case ScenePlan(_, _, problem) if problem is not None:
+            return _class_of(problem)
         case ScenePlan(_, items):
+            if not items:
+                return SceneClass.IGNORED
             if all(item.plan.is_empty for item in items):
                 return SceneClass.IN_STEP
             is_known = all(item.base is not None for item in items)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from stashplex.base.errors import PlexNotFound, ServerUnreachable, WriteNotTaken
+from stashplex.base.errors import PlexNotFound, ServerUnreachable, StashplexError, WriteNotTaken
 from stashplex.domain.document import Base, Document, Poster
 from stashplex.domain.item import Item, RatingKey
 from stashplex.domain.journal import JournalEvent, JournalRow
@@ -59,11 +59,16 @@ class Write:
 
 @dataclass(slots=True)
 class Work:
-    """One entry of the batch, from lease to settle. `is_lost` tells that its lease went to somebody else."""
+    """One entry of the batch, from lease to settle.
+
+    `problem` is what keeps an item of another library from being written; `is_lost` tells that the lease went to
+    somebody else.
+    """
 
     leased: Leased
     writes: list[Write] = field(default_factory=list)
     error: Exception | None = None
+    problem: StashplexError | None = None
     is_lost: bool = False
 
     @property
@@ -79,8 +84,8 @@ def work_of(leased: Leased, planned: Planned) -> Work:
             return Work(leased, error=error)
         case SceneGone():
             return Work(leased)
-        case ScenePlan(scene, items):
-            return Work(leased, [Write(item, scene.cover_url) for item in items])
+        case ScenePlan(scene, items, problem):
+            return Work(leased, [Write(item, scene.cover_url) for item in items], problem=problem)
 
 
 def judge(work: Work, read: Mapping[RatingKey, Item]) -> Exception | None:
@@ -115,8 +120,9 @@ def outcome_for(work: Work, now: datetime, *, skips_not_found: bool) -> Outcome:
     """Return how the pass ended for one entry. A file that Plex lacks is no fault where that is deliberate."""
     if skips_not_found and isinstance(work.error, PlexNotFound) and not work.is_written:
         return Synced(is_written=False)
-    if work.error is not None:
-        return outcome_of(work.error, now)
+    error = work.error or work.problem
+    if error is not None:
+        return outcome_of(error, now)
     return Synced(is_written=work.is_written)
 
 

@@ -18,6 +18,7 @@ from stashplex.base.feed import Feed
 from stashplex.base.transport import Request, Response, Transport
 from stashplex.base.wire import Peer, Unwatched, Watch, is_page
 from stashplex.domain.event import Kind
+from stashplex.domain.matching import ListedScene
 from stashplex.domain.scene import Scene, SceneId
 from stashplex.stash.changes import (
     FILTERS_DOCUMENT,
@@ -54,6 +55,7 @@ from stashplex.stash.codec import (
 )
 from stashplex.stash.configuration import CONFIGURATION_DOCUMENT, PLUGIN_ID, Configuration, parse_configuration
 from stashplex.stash.cover import Cover, NotModified, cover_of, is_picture, rebased
+from stashplex.stash.listing import FILES_DOCUMENT, parse_files
 from stashplex.stash.news import iter_endings
 from stashplex.stash.session import COOKIE, Session
 
@@ -159,6 +161,25 @@ class StashClient:
             wanted = tuple(row for row in page if updated_since is None or row.updated_at >= updated_since)
             if wanted:
                 yield wanted
+
+    async def iter_files(
+        self, page_size: int = 1000, updated_since: datetime | None = None
+    ) -> AsyncIterator[tuple[ListedScene, ...]]:
+        """Yield the files of all scenes, or of those changed since a time and some more, by ascending number.
+
+        Shape: no page is empty.
+        """
+        after, where = 0, {} if updated_since is None else {"updated_at": _newer(updated_since)}
+        while True:
+            beyond: dict[str, object] = {"id": {"modifier": "GREATER_THAN", "value": after}}
+            page = await self._ask(FILES_DOCUMENT, {"n": page_size, "where": {**beyond, **where}}, parse_files)
+            if any(one >= two for one, two in pairwise([after, *(scene.id for scene in page)])):
+                raise ProtocolError(f"Stash lists scenes after {after} in a wrong order.", hint="Report this answer.")
+            if page:
+                yield page
+            if len(page) < page_size:
+                return
+            after = page[-1].id
 
     async def iter_scenes_of(
         self, kind: Kind, ids: Collection[int], page_size: int = 1000

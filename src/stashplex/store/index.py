@@ -6,7 +6,7 @@ change of those keys must empty it.
 Invariant: rows disappear only when the newest crawl of their section has finished without seeing them.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,17 +100,19 @@ _SECTION = select(section.c.crawl, section.c.content_changed_at, section.c.item_
 _COUNT = select(func.count()).select_from(plex_item).where(_IS_OF_PLEX, _IS_IN_SECTIONS)
 
 
-def _find(key: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
+_PART = (
+    plex_item.c.rating_key,
+    plex_item.c.section,
+    plex_item.c.file,
+    plex_item.c.size,
+    plex_item.c.duration_ms,
+    plex_item.c.updated_at,
+)
+
+
+def _find(key: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     return (
-        select(
-            key,
-            plex_item.c.rating_key,
-            plex_item.c.section,
-            plex_item.c.file,
-            plex_item.c.size,
-            plex_item.c.duration_ms,
-            plex_item.c.updated_at,
-        )
+        select(key, *_PART)
         .where(_IS_OF_PLEX, _IS_IN_SECTIONS, key.in_(bindparam("keys", expanding=True)))
         .order_by(plex_item.c.section, plex_item.c.id)
     )
@@ -118,6 +120,18 @@ def _find(key: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
 
 _FIND_BY_PATH = _find(plex_item.c.path_key)
 _FIND_BY_NAME = _find(plex_item.c.name_key)
+_FIND_BY_SIZE = _find(plex_item.c.size)
+_PAGE = (
+    select(plex_item.c.id, *_PART)
+    .where(_IS_OF_PLEX, _IS_IN_SECTIONS, plex_item.c.id > bindparam("after"))
+    .order_by(plex_item.c.id)
+    .limit(bindparam("limit"))
+)
+_FIND_BY_KEY = (
+    select(plex_item.c.id, *_PART)
+    .where(_IS_OF_PLEX, plex_item.c.rating_key == bindparam("of_key"))
+    .order_by(plex_item.c.id)
+)
 
 
 class PlexIndex:
@@ -204,6 +218,30 @@ class PlexIndex:
         """
         return self._find(_FIND_BY_NAME, name_key, plex_id, sections, names)
 
+    def find_by_size(
+        self, plex_id: PlexId, sections: Collection[SectionKey], sizes: Collection[int]
+    ) -> dict[int, list[IndexedPart]]:
+        """Return the parts whose file has one of the sizes. Shape: as `find_by_path`. Units: bytes."""
+        return self._rows(_FIND_BY_SIZE, plex_id, sections, sorted(set(sizes)))
+
+    def find_parts(self, plex_id: PlexId, rating_key: RatingKey) -> list[IndexedPart]:
+        """Return the parts of one item, in whatever library it is."""
+        with self._database.read() as connection:
+            rows = connection.execute(_FIND_BY_KEY, {"plex_id": plex_id, "of_key": rating_key})
+            return [_part(row) for row in rows]
+
+    def iter_parts(self, plex_id: PlexId, sections: Collection[SectionKey]) -> Iterator[IndexedPart]:
+        """Yield every part of these sections, page by page: no snapshot stays open in between."""
+        after = 0
+        while True:
+            with self._database.read() as connection:
+                question = {"plex_id": plex_id, "sections": list(sections), "after": after, "limit": _QUESTION_CHUNK}
+                rows = connection.execute(_PAGE, question).all()
+            if not rows:
+                return
+            yield from (_part(row) for row in rows)
+            after = rows[-1].id
+
     def section_state(self, plex_id: PlexId, section_key: SectionKey) -> SectionState | None:
         """Return what is known of a section, None when no crawl ever began."""
         with self._database.read() as connection:
@@ -227,15 +265,24 @@ class PlexIndex:
         asked: Collection[str],
     ) -> dict[str, list[IndexedPart]]:
         keys = {one: key_of(one) for one in asked}
-        wanted = sorted(set(keys.values()))
-        found: dict[str, list[IndexedPart]] = {}
+        found: dict[str, list[IndexedPart]] = self._rows(statement, plex_id, sections, sorted(set(keys.values())))
+        return {one: list(found[key]) for one, key in keys.items() if key in found}
+
+    def _rows(
+        self,
+        statement: Select[*tuple[Any, ...]],
+        plex_id: PlexId,
+        sections: Collection[SectionKey],
+        wanted: Sequence[str] | Sequence[int],
+    ) -> dict[Any, list[IndexedPart]]:
+        found: dict[Any, list[IndexedPart]] = {}
         with self._database.read() as connection:
             for start in range(0, len(wanted), _QUESTION_CHUNK):
                 chunk = wanted[start : start + _QUESTION_CHUNK]
                 question = {"plex_id": plex_id, "sections": list(sections), "keys": chunk}
                 for row in connection.execute(statement, question):
                     found.setdefault(row[0], []).append(_part(row))
-        return {one: list(found[key]) for one, key in keys.items() if key in found}
+        return found
 
 
 def _row(plex_id: PlexId, part: IndexedPart, crawl: int) -> dict[str, object]:

@@ -1,21 +1,27 @@
 """Regressions: defects that were known by name, each as the smallest story that shows it."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import trio
 from typing_extensions import override
 
 from asgi import AsgiTransport
 from ledgers import DEAD, lease, mark, settle
 from stage import Stage, entry_of, play, plex_id
 from stashplex.app import App
-from stashplex.base.transport import Request, Response, Transport
+from stashplex.base.transport import Fault, Request, Response, Transport, TransportFailed
 from stashplex.domain.entry import State
 from stashplex.domain.scene import SceneId
+from stashplex.engine.scheduler import LEASE_S
 from stashplex.sim.content.catalogue import Catalogue
 from stashplex.sim.content.poster import poster_cheap
 from stashplex.sim.plex.switches import TagMode
+from stashplex.sim.plex.tag import KINDS
+from stashplex.sim.plex.tagging import Entry, TagEdit, apply_tags
+from stashplex.store.ledger import SHARED
 from worlds import World, a_world
 
 
@@ -26,10 +32,14 @@ class Counting(Transport):
         self._inner = inner
         self.sent: list[Request] = []
         self.refuses = ""
+        self.is_mute_after_upload = False
 
     @override
     async def send(self, request: Request) -> Response:
+        has_uploaded = self.is_mute_after_upload and self.count("POST ")
         self.sent.append(request)
+        if has_uploaded and request.method == "GET":
+            raise TransportFailed(Fault.BROKEN, "the connection broke")
         if self.refuses and request.method == "PUT":
             pairs = [pair for pair in request.url.split("&") if not pair.startswith(self.refuses)]
             request = replace(request, url="&".join(pairs))
@@ -90,15 +100,86 @@ async def test_a_scene_without_a_cover_is_asked_for_it_once(tmp_path: Path) -> N
 
 
 @pytest.mark.anyio
-async def test_the_first_cover_of_a_scene_is_not_sent_again_when_plex_has_it(tmp_path: Path) -> None:
-    """What was remembered of a scene without a cover is no reason to doubt what Plex has."""
+async def test_a_first_cover_whose_read_back_failed_is_not_sent_again(tmp_path: Path) -> None:
+    """What was remembered of a scene without a cover is no reason not to ask Plex what it has."""
     world = a_world(tmp_path, 2, posters=False)
+    world.plex_transport = plex = Counting(world, AsgiTransport(world.plex.app))
     await world.sync()
     world.stash.update_scene(1, cover=poster_cheap(Catalogue().film(1)))
+    plex.is_mute_after_upload = True
+    assert (await world.sync_result(1)).server_error is not None
+    plex.is_mute_after_upload = False
+    assert (await world.sync(1)).waiting == 0
+    assert plex.count("POST ") == 1
+
+
+@pytest.mark.anyio
+async def test_a_list_that_was_too_long_for_a_while_loses_what_stash_took_out(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 1, posters=False)
+    world.stash.update_scene(1, tags=["Ours"])
     await world.sync()
-    world.data_dir = tmp_path / "other"
-    world.stash.update_scene(1, title="Another")
-    assert (await world.sync()).uploads == 0
+    item, plex = world.section.items[int(world.item_of(Catalogue().film(1)))], world.plex
+    mine = {number: Entry(f"A genre that a person added, quite long, {number:03}") for number in range(250)}
+    apply_tags(plex.world, item, KINDS["genre"], TagEdit(entries=mine), replaces=False)
+    world.stash.update_scene(1, tags=[])
+    assert (await world.sync()).dead == 0
+    apply_tags(plex.world, item, KINDS["genre"], TagEdit(entries={0: Entry("Ours"), 1: mine[1]}), replaces=True)
+    await world.sync()
+    assert [one.tag.text for one in item.tags["genre"]] == [mine[1].text]
+
+
+@pytest.mark.parametrize("set_by", [timedelta(0), timedelta(days=-1)], ids=["", "the clock is set back"])
+def test_no_write_leaves_after_its_lease_has_run_out(tmp_path: Path, set_by: timedelta) -> None:
+    """One write at a time, each slow: those that wait for their turn are asked once more when it comes."""
+
+    async def act(stage: Stage) -> None:
+        async with stage.serving() as app:
+            await trio.sleep(5)
+            stage.plex.latency_s = 70.0
+            for scene in range(1, 31):
+                stage.change(scene, f"New {scene}")
+            await stage.until(lambda: bool(leases(app)), 10)
+            begun_s = stage.clock.monotonic_s()
+            await trio.sleep(300)
+            stage.clock.jump(set_by)
+            await trio.sleep(LEASE_S - 300 + 25)
+            late = [at_s - begun_s for at_s in stage.plex.edits_s() if at_s > begun_s + LEASE_S + 0.5]
+            assert late == []
+            assert len(stage.plex.edits_s()) >= 4
+
+    play(tmp_path, act, films=30, plex_writes_in_flight=1, plex_reads_in_flight=1)
+
+
+def leases(app: App) -> list[str]:
+    with app.store.database.read() as connection:
+        return [
+            row[0] for row in connection.exec_driver_sql("SELECT lease_token FROM entry WHERE lease_token IS NOT NULL")
+        ]
+
+
+def test_the_entries_of_a_batch_are_leased_as_such(tmp_path: Path) -> None:
+    async def act(stage: Stage) -> None:
+        async with stage.serving() as app:
+            await trio.sleep(5)
+            stage.plex.latency_s = 1.0
+            for scene in range(1, 4):
+                stage.change(scene, f"New {scene}")
+            await stage.until(lambda: bool(leases(app)), 10)
+            assert {token.startswith(SHARED) for token in leases(app)} == {True}
+
+    play(tmp_path, act)
+
+
+def test_a_time_that_a_clock_moved_while_nobody_looked_is_brought_back(tmp_path: Path) -> None:
+    async def act(stage: Stage) -> None:
+        with stage.world.app() as app:
+            stage.world.stash.update_scene(1, title="Another")
+            tomorrow = stage.clock.now() + timedelta(hours=22)
+            app.store.ledger.mark(plex_id(app), [SceneId(1)], now=stage.clock.now(), due_at=tomorrow)
+        async with stage.serving():
+            await stage.until(lambda: stage.title(1) == "Another", 620)
+
+    play(tmp_path, act)
 
 
 @pytest.mark.anyio

@@ -107,6 +107,14 @@ def test_a_crawl_that_was_overtaken_removes_nothing_it_missed(index: PlexIndex, 
     assert _files(index, plex_id, "/a") == {"/a"}
 
 
+def test_a_crawl_that_was_overtaken_adds_nothing(index: PlexIndex, plex_id: PlexId) -> None:
+    """A process that stood still brings back what was gone when the newer crawl looked."""
+    old = index.begin_crawl(plex_id, FILMS)
+    _crawl(index, plex_id, a_part("/b"))
+    index.add_page(plex_id, FILMS, old, [a_part("/a")])
+    assert _files(index, plex_id, "/a", "/b") == {"/b"}
+
+
 def test_what_two_crawls_saw_was_seen_by_the_newer(index: PlexIndex, plex_id: PlexId) -> None:
     old, new = index.begin_crawl(plex_id, FILMS), index.begin_crawl(plex_id, FILMS)
     index.add_page(plex_id, FILMS, new, [a_part("/a")])

@@ -12,9 +12,20 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
 
 HEAD = f"""# Settings
 
-Each setting is a key of a TOML file and an environment variable; the environment wins. The file is `config.toml` in the
-user's configuration folder (`~/.config/stashplex/` on Linux), or the one that `--config` or `{CONFIG_VARIABLE}` names.
-A key that is not in this table is an error, in both places. This page is generated: `make docs`.
+Each setting has one name everywhere: in the environment, on the plugin's page in Stash, in a TOML file. The strongest
+place where it is set decides:
+
+1. the environment: `{PREFIX}` and the name in capitals;
+2. typed in Stash: Settings, Plugins. Empty text means that nothing is set, and so does 0 where 0 makes no sense;
+3. the file: `config.toml` in the user's configuration folder (`~/.config/stashplex/` on Linux), or the one that
+   `--config` or `{CONFIG_VARIABLE}` names;
+4. for the address of Stash and the way in, what Stash told the plugin;
+5. the default.
+
+`stashplex config` shows where each value comes from, `stashplex config check` tests them. An unknown key is an error
+in the environment and in the file, and a warning in Stash, where another version of the plugin may have left it.
+Where the data is and which Stash is asked (`data_dir`, `allow_network_store`, `stash_url`, `stash_api_key`) cannot be
+typed in Stash. This page is generated: `make docs`.
 
 | key | environment variable | kind | default | meaning |
 |---|---|---|---|---|
@@ -22,6 +33,24 @@ A key that is not in this table is an error, in both places. This page is genera
 
 FOOT = """
 A list in the environment is written with commas: `STASHPLEX_PLEX_LIBRARY="Films, Other videos"`.
+
+## While the service runs
+
+`stashplex serve` reads all of this again once a minute, asks Stash what was typed there, and goes on with good new
+settings at once, without losing anything. A wrong value stops nothing: the last good one stays in use, and the log
+says once what is wrong. Commands that are started by hand end with the error instead. A service that was started by
+the plugin waits for a token or a library that is missing.
+
+## The way into Stash
+
+The plugin needs no API key to be typed. Stash gives it a session with each event; with that the service fetches
+Stash's API key, once there is one (Stash: Settings, Security), and keeps it in the data folder. A Stash with a login
+and without a key lets the service in until an hour after the last save. A key or a session is only ever sent to the
+Stash that gave it.
+
+A certificate that a server signed for itself is refused unless `stash_verify_tls` or `plex_verify_tls` is off. When
+Stash told the plugin an https address of the same machine, its certificate is not checked unless `stash_verify_tls`
+is on.
 
 ## The path map
 

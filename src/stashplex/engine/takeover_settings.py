@@ -165,8 +165,8 @@ _TAKEN: Mapping[str, tuple[str, Callable[[object], object]]] = {
 _POLICY = "comes with settings for single fields; until then every field is kept in step"
 _SWEEP = "replaced by stashplex sync, which compares everything and writes what differs"
 _REASONS: Mapping[str, str] = {
-    "enabled": "not needed: what does not run does nothing; start stashplex when you want it",
-    "poll_interval": "not needed: an entry has a time at which it is due, nothing is polled",
+    "enabled": "replaced by the switch of the plugin in Stash; what is off does nothing",
+    "poll_interval": "not needed: an entry has a time at which it is due",
     "strict_matching": "replaced by the matching itself: where two items fit equally well, a person is asked, always",
     "strict_mode": "not needed: it had no effect",
     "preserve_plex_edits": "replaced by a three-way comparison: what people changed in Plex stays",
@@ -174,7 +174,7 @@ _REASONS: Mapping[str, str] = {
     "trigger_plex_scan": "replaced by scan_on_not_found, which is on; it had no effect in Stash2Plex",
     "debug_logging": "replaced by the option --verbose",
     "obfuscate_paths": "comes with settings for the log",
-    "stash_session_cookie": "replaced by stash_api_key: a key does not expire",
+    "stash_session_cookie": "not needed: the plugin finds its way into Stash, and stash_api_key does not expire",
     "provider_port": "comes with the metadata provider",
     "log_level": "replaced by the option --verbose",
     "reconcile_batch_size": "replaced by batch_size, which is right without tuning",

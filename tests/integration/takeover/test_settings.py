@@ -13,6 +13,7 @@ from stashplex.domain.pathmap import parse_path_map
 from stashplex.engine.takeover_settings import TakenSettings, map_settings, render_toml
 
 SECRET = "S3cretToken-0123"
+GUIDE = Path(__file__).parents[3] / "docs/how-to/move-from-stash2plex.md"
 
 # Every name of version 1.6: those that Stash's page shows, those of the model, those of the provider.
 SHOWN = (
@@ -42,6 +43,7 @@ def test_what_has_a_counterpart_is_taken() -> None:
             "stash_api_key": "key",
             "plex_connect_timeout": 7,
             "max_retries": 8.0,
+            "dlq_retention_days": "90",
             "skip_not_found": "Yes",
             "read_timeout": "45",
             "plex_unmatched_path_map": "/plex=>/stash; /p2 => /s2",
@@ -57,6 +59,7 @@ def test_what_has_a_counterpart_is_taken() -> None:
         "path_map": "/stash=/plex; /s2=/p2",
         "skip_not_found": True,
         "retry_limit": 8,
+        "dead_retention_days": 90,
         "connect_timeout_s": 7.0,
         "read_timeout_s": 45.0,
     }
@@ -78,6 +81,11 @@ def test_rules_of_the_provider_are_taken_when_they_are_plain() -> None:
 def test_every_setting_is_taken_or_has_a_reason(key: str) -> None:
     taken = map_settings({key: "x"})
     assert taken.values or "not known" not in reasons(taken)[key]
+
+
+@pytest.mark.parametrize("key", f"{SHOWN} {MODEL} {PROVIDER}".split())
+def test_the_guide_names_every_setting(key: str) -> None:
+    assert f"`{key}`" in GUIDE.read_text(encoding="utf-8")
 
 
 def test_a_setting_that_nobody_knows_is_named_without_its_value() -> None:

@@ -19,16 +19,19 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
+from peers import Peer
 from stashplex.app import breaker_key, open_store
-from stashplex.base import errors
+from stashplex.base import errors, layers
 from stashplex.base.clock import SystemClock
 from stashplex.base.config import CONFIG_VARIABLE, PREFIX, Settings
 from stashplex.base.errors import Server
+from stashplex.cli.config import _trial_json
 from stashplex.cli.main import main
 from stashplex.cli.plan import _as_json, plan_app
 from stashplex.cli.progress import steps
 from stashplex.cli.run import Exit
 from stashplex.cli.scope import Scope
+from stashplex.cli.trial import Side, Trial
 from stashplex.domain.breaker import BreakerRules, Cause, Failure
 from stashplex.domain.entry import State
 from stashplex.domain.journal import JournalEvent
@@ -125,6 +128,10 @@ def json_shapes(folder: Path) -> dict[str, Any]:
         "outages": shape_of(printed(folder, "outages")),
         "breaker show": shape_of(printed(folder, "breaker", "show")),
         "breaker reset": shape_of(printed(folder, "breaker", "reset")),
+        "config show": shape_of(printed(folder, "config", "show")),
+        "config refresh": shape_of({"from_stash": ["plex_url"], "problems": printed(folder, "config")["problems"]}),
+        "config check": shape_of(tried(folder)),
+        "import-stash2plex": shape_of(imported(folder / "peer")),
         "why": shape_of([story for scene in (1, 2, 3) for story in printed(folder, "why", str(scene))]),
     }
 
@@ -138,6 +145,29 @@ def break_down(folder: Path) -> None:
         for _ in range(2):
             store.breakers.change(key, now, lambda one: one.reset(now))
             store.breakers.change(key, now, lambda one: one.failed(failure, now, BreakerRules(), random.Random(1)))
+
+
+def tried(folder: Path) -> Any:
+    """Return what a trial prints that found something wrong everywhere."""
+    typed = {"settings": {"of_tomorrow": 1, "stash_url": "http://stash:9999"}}
+    (folder / "stash-settings.json").write_text(json.dumps(typed), encoding="utf-8")
+    loaded = layers.load(variables={"STASHPLEX_DATA_DIR": str(folder)})
+    side = Side("http://stash:9999", error="It is down.", hint="Start it.")
+    return _trial_json(loaded, Trial(side, side, ("Films",), ("Look.",), 3))
+
+
+def imported(folder: Path) -> Any:
+    """Return what a take-over prints that met everything."""
+    peer = Peer(folder)
+    peer.put({"scene_id": 1, "update_type": "metadata", "data": {}, "enqueued_at": 1.0, "job_key": "scene_1"})
+    peer.put_raw(b"no pickle")
+    (folder / "config.json").write_text(
+        json.dumps({"plex_url": "http://plex:32400", "enabled": True}), encoding="utf-8"
+    )
+    (folder / "stats.json").write_text("{}", encoding="utf-8")
+    line = ["import-stash2plex", str(folder), "--dry-run", "--json"]
+    result = CliRunner().invoke(main, line, catch_exceptions=False)
+    return json.loads(result.stdout)
 
 
 async def planned(world: World) -> Any:

@@ -34,6 +34,9 @@ BATCH_FILES = 500
 LARGEST_EVENT = 60 * 1024
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+LINGER_S = 45.0
+"""Longer than a hook waits before it starts another relay: each event finds one that runs, or may start one."""
+LOOK_S = 0.2
 LARGEST_ANSWER = 4 * 1024 * 1024
 LONGEST_RUN_S = 3600
 LARGEST_RESULT = 200_000
@@ -222,7 +225,7 @@ def take_result(data_dir: str, mode: str) -> dict[str, Any] | None:
 
 
 def relay(data_dir: str) -> int:
-    """Send the events of a spool to the service elsewhere until none is left; one relay at a time."""
+    """Send the events of a spool to the service elsewhere, and those that come soon after; one relay at a time."""
     while count_files(os.path.join(data_dir, "spool")):
         with locked(os.path.join(data_dir, "relay.lock")) as is_ours:
             if not is_ours or not _send_all(data_dir):
@@ -231,22 +234,26 @@ def relay(data_dir: str) -> int:
 
 
 def _send_all(data_dir: str) -> bool:
-    """Send until the spool is empty; tell whether to look again. False when no service elsewhere is named."""
+    """Send until the spool stays empty; tell whether to look again. False when no service elsewhere is named."""
     pause_s = FIRST_PAUSE_S
+    quiet_since_s = time.monotonic()
     while True:
         service = Service(data_dir)
         if not service.is_elsewhere:
             return False
         batch = _batch(os.path.join(data_dir, "spool"))
         if not batch:
-            return True
+            if time.monotonic() - quiet_since_s > LINGER_S:
+                return True
+            time.sleep(LOOK_S)
+            continue
         try:
             taken = service.get("/api/events", b"[" + b",".join(batch.values()) + b"]", SEND_S)
         except Unreachable:
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             continue
-        pause_s = FIRST_PAUSE_S
+        pause_s, quiet_since_s = FIRST_PAUSE_S, time.monotonic()
         refused = taken.get("refused")
         bad = set(refused) if isinstance(refused, list) else set()
         for position, path in enumerate(batch):

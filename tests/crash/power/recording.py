@@ -59,9 +59,11 @@ def _lasts(path: Path) -> bool:
 
 
 @contextmanager
-def settings(*, synchronous: str, checkpoint_pages: int) -> Iterator[None]:
-    """Let stores be opened with another durability, and with checkpoints that come often enough to be cut."""
-    replaced = {"synchronous": synchronous, "wal_autocheckpoint": str(checkpoint_pages)}
+def settings(*, checkpoint_pages: int, synchronous: str | None = None) -> Iterator[None]:
+    """Let stores be opened with checkpoints that come often enough to be cut, and with another durability if named."""
+    replaced = {"wal_autocheckpoint": str(checkpoint_pages)}
+    if synchronous is not None:
+        replaced["synchronous"] = synchronous
     pragmas = []
     for pragma in database._PRAGMAS:
         name = pragma.split()[1]
@@ -71,8 +73,8 @@ def settings(*, synchronous: str, checkpoint_pages: int) -> Iterator[None]:
         yield
 
 
-def record(root: Path, seed: int, *, synchronous: str = "FULL", syncs_files: bool = True) -> Recording:
-    """Live a drawn life and record it."""
+def record(root: Path, seed: int, *, synchronous: str | None = None, syncs_files: bool = True) -> Recording:
+    """Live a drawn life and record it, with the durability that the program has unless another one is named."""
     chance = random.Random(seed)
     recording = Recording(root)
     life = Life(root, chance)

@@ -99,7 +99,7 @@ def _live(root: Path, fault: Fault, promised: list[Dump]) -> list[Dump]:
     life = Life(root, random.Random(SEED))
     seen: list[Dump] = []
     is_same = bool(promised)
-    with settings(synchronous="FULL", checkpoint_pages=20), tapped(fault.tap):
+    with settings(checkpoint_pages=20), tapped(fault.tap):
         for number, step in enumerate(life.steps(STEPS)):
             has_failed = _fails(step, fault)
             seen.append(_dump(life, fault))

@@ -12,7 +12,7 @@ from crash.power.recording import CUTS_PER_LIFE, Loss, cuts, judge, record
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="files are named by /proc")
 
 
-def _losses(folder: Path, seed: int, *, synchronous: str = "FULL", syncs_files: bool = True) -> list[Loss]:
+def _losses(folder: Path, seed: int, *, synchronous: str | None = None, syncs_files: bool = True) -> list[Loss]:
     """Live a life, cut it, and return what was lost."""
     life, images = folder / f"life-{seed}", folder / f"images-{seed}"
     life.mkdir()

@@ -159,7 +159,7 @@ def dismiss_letters(
 ) -> None:
     """Take SCENES off the list: nothing is to be done about them; with --reason or --all, many at once.
 
-    A later change of the scene in Stash, or a full sync, tries it again.
+    A later change of the scene in Stash, or dead retry, tries it again; a full sync leaves it alone.
     """
     _require_one_choice(scenes, reason, is_all=is_all)
     settings = load_settings(config_file, verbose=verbose)

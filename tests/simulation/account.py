@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 TAIL = 60
+SECRETS = ("plex-token", "stash-key")
 
 
 class Violation(AssertionError):  # noqa: N818 - it names what was found
@@ -50,6 +51,11 @@ class Account:
             self.violations.append(Violation(invariant, what))
             self.note(f"VIOLATION {invariant}: {what}")
         self.on_violation()
+
+    def keep_secrets(self, where: str, text: str | None) -> None:
+        """I14: no secret in anything that is kept or told."""
+        if text and any(secret in text for secret in SECRETS):
+            self.violate("I14", f"a secret in {where}: {text[:300]}")
 
     @property
     def digest(self) -> str:

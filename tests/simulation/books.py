@@ -6,7 +6,7 @@ the rules (reliability.md, I1, I3, I4, I10, I12) and not how they are kept.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,18 +14,18 @@ from pathlib import Path
 from simulation.account import Account
 from simulation.life import Life
 from simulation.virtual import VirtualClock
+from simulation.weather import Patience
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SERVER_ERRORS = frozenset({"ServerUnreachable", "ServerHeld", "ServerBusy", "ServerRefused"})
-LIMITS = {"PlexNotFound": 12} | dict.fromkeys(SERVER_ERRORS, 12)  # what a held one had counted is not known
-ORDINARY_LIMIT = 5
-SECRETS = ("plex-token", "stash-key")
+SHARED = "shared-"
+"""Begins the token of a lease whose holder works on several entries: its death buries none of them."""
 _ROWS = (
     "SELECT scene_id, id, state, priority, generation, settled_generation, due_at, lease_token, retry_count,"
     " last_error_type, last_error FROM entry"
 )
 _JOURNAL = "SELECT id, entry_id, event, field, detail FROM journal WHERE id > ? ORDER BY id"
-_BREAKERS = "SELECT server, state, probe_token, cause FROM breaker"
+_BREAKERS = "SELECT server, state, probe_token, cause, failures, reason FROM breaker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +73,24 @@ class Shut:
 class Books:
     """All rows as they were after the last commit."""
 
-    def __init__(self, path: Path, clock: VirtualClock, account: Account) -> None:
+    def __init__(self, path: Path, clock: VirtualClock, account: Account, patience: Patience) -> None:
         self._connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)
         self._clock = clock
         self._account = account
+        self._patience = patience
         self._journal_id = 0
         self.rows: dict[int, Row] = {}
         self.leases: dict[tuple[int, str], Lease] = {}
         self.shut: dict[str, Shut] = {}
         self.unverified: dict[tuple[int, str], str] = {}
-        self.failures: Counter[str] = Counter()
+        self.failed: Counter[tuple[Life, str]] = Counter()
+        self.counted: Counter[tuple[Life, str]] = Counter()
+        self.failures_shown: dict[str, int] = {}
         self.died: dict[int, str] = {}
+        self.marked: set[int] = set()
         self.writers: dict[Life, set[int]] = {}
+        self.on_synced: Callable[[Life, int, Lease], None] = lambda *_: None
+        self.on_not_taken: Callable[[Life, int, Lease], None] = lambda *_: None
 
     def close(self) -> None:
         """Close the connection."""
@@ -117,6 +123,8 @@ class Books:
             self._check_order(before, leased, now)
         for row in rows.values():
             old = before.get(row.scene)
+            if happened := events.get(row.id):
+                self._check_events(life, old, row, happened, now)
             if old != row:
                 self._compare(life, old, row, events.get(row.id, ()), now)
         if len(before.keys() - rows.keys()):
@@ -130,10 +138,18 @@ class Books:
             events.setdefault(entry_id, []).append(event)
             self._account.note(f"journal {entry_id} {event} {field or ''} {detail or ''}")
             self._account.reach(f"journal: {event}")
-            for secret in SECRETS:
-                if secret in (detail or ""):
-                    self._account.violate("I14", f"a secret in the journal: {detail}")
+            self._account.keep_secrets("the journal", detail)
         return events
+
+    def _check_events(self, life: Life, old: Row | None, row: Row, events: list[str], now: int) -> None:
+        """I1: only who holds an entry has anything to say about it, or who takes over a lease that ran out."""
+        lease = None if old is None else self.lease(old)
+        if lease is None or (lease.life is not life and old is not None and (old.due_at or 0) > now):
+            self._account.violate(
+                "I1", f"{life.name} tells {events} of scene {row.scene}, which it does not hold: {old}"
+            )
+        elif "entry_partly_synced" in events or ("entry_retried" in events and row.error_type == "WriteNotTaken"):
+            self.on_not_taken(life, row.scene, lease)
 
     def _check_order(self, before: dict[int, Row], leased: list[Row], now: int) -> None:
         """I10: whoever waits is not handed out, and no better one is passed over."""
@@ -162,6 +178,9 @@ class Books:
             account.violate("I3", f"{row}")
         if old is not None and (row.settled < old.settled or row.generation < old.generation):
             account.violate("I3", f"went back: {old} -> {row}")
+        account.keep_secrets("an error", row.error)
+        if old is not None and old.token is None and row.token is None and _is_moved(old, row):
+            account.violate("I1", f"{life.name} changed scene {row.scene} without a lease: {old} -> {row}")
         if old is not None and old.token is not None and old.token != row.token:
             self._left(life, old, row, now)
         if row.token is not None and (old is None or old.token != row.token):
@@ -175,10 +194,11 @@ class Books:
         if row.state == "dead":
             self.died[row.scene] = row.error_type or ""
             self._account.reach(f"dead: {row.error_type}")
+            self.marked.discard(row.scene)
         elif row.is_in_step and row.scene in self.died:
             error_type = self.died.pop(row.scene)
             self._account.reach("dead, then in step")
-            if error_type == "PlexNotFound":
+            if error_type == "PlexNotFound" and row.scene not in self.marked:
                 self._account.reach("dead of not found, revived by its file")
         if row.is_in_step and old is not None and old.error_type == "PlexNotFound":
             self._account.reach("a waiting scene's file appeared")
@@ -193,6 +213,8 @@ class Books:
         is_over = old.due_at is not None and old.due_at <= now
         if lease.life is not life and not is_over:
             account.violate("I1", f"{life.name} took scene {row.scene} from {lease.life.name}: {old} -> {row}")
+        if row.generation > old.generation:
+            account.violate("I1", f"a mark ended the lease of scene {row.scene}: {old} -> {row}")
         if lease.life is not life or row.token is not None:
             account.reach("lease ran out and was taken over")
             if lease.life is not life and not lease.life.is_dead and row.scene in self.writers.get(lease.life, ()):
@@ -206,21 +228,25 @@ class Books:
             account.reach("marked during its lease")
         if row.state == "synced" and unread:
             account.violate("read-back", f"scene {row.scene} was settled, items {unread} were not read after the write")
+        if row.state == "synced":
+            self.on_synced(life, row.scene, lease)
 
     def _check_count(self, old: Row | None, row: Row, events: list[str]) -> None:
         """I4: an attempt is spent by an error of the item or by an expired lease."""
         account = self._account
-        limit = LIMITS.get(row.error_type or "", ORDINARY_LIMIT)
-        if row.retry_count > max(limit, 12 if old is not None and old.retry_count > limit else 0):
+        limit, largest = self._limit(row), self._patience.largest
+        if row.retry_count > max(limit, largest if old is not None and old.retry_count > limit else 0):
             account.violate("I4", f"beyond the limit: {row}")
         if row.state == "dead" and row.error_type in SERVER_ERRORS:
             account.violate("I4", f"a server's failure buried an entry: {row}")
-        grew = old is not None and row.retry_count > old.retry_count
-        if not grew:
+        if old is None:
             return
-        assert old is not None
-        was_expired = old.token is not None and row.token is not None and old.token != row.token
-        if was_expired:
+        if old.token is not None and row.token is not None and old.token != row.token:
+            is_spared = old.token.startswith(SHARED) and old.retry_count >= self._limit(old)
+            if row.retry_count != old.retry_count + (not is_spared):
+                account.violate("I4", f"a lease that ran out did not cost one attempt: {old} -> {row}")
+            return
+        if row.retry_count <= old.retry_count:
             return
         if row.error_type in SERVER_ERRORS:
             account.violate("I4", f"a server's failure cost an attempt: {old} -> {row}")
@@ -229,18 +255,22 @@ class Books:
         if row.retry_count > old.retry_count + 1:
             account.violate("I4", f"several attempts were spent at once: {old} -> {row}")
 
+    def _limit(self, row: Row) -> int:
+        """Return how many retries a row may have had; what a held one had counted is not known."""
+        return self._patience.largest if row.error_type in SERVER_ERRORS else self._patience.limit(row.error_type)
+
     def _look_at_breakers(self, life: Life) -> None:
         """Note what changed; a breaker opens for a reason."""
         account = self._account
-        for server, state, token, cause in self._connection.execute(_BREAKERS):
+        for server, state, token, cause, failures, reason in self._connection.execute(_BREAKERS):
             known = self.shut.get(server)
             former = known.state if known else "closed"
+            account.keep_secrets("a breaker", reason)
+            self._check_failures(life, server, former, state, failures)
             if former == state and (known is None or known.token == token):
                 continue
             account.note(f"{life.name} breaker {server} {former} -> {state} {cause or ''}")
             account.reach(f"breaker: {former} -> {state}")
-            if known is None and not self.failures[server.split()[0]]:
-                account.violate("breaker", f"{server} opened ({cause}), and nothing of it had failed")
             opener = known.opener if known else life
             if state == "closed":
                 del self.shut[server]
@@ -249,6 +279,25 @@ class Books:
             else:
                 account.reach(f"outage: {cause}")
                 self.shut[server] = Shut(state, life, opener, self._clock.monotonic_s(), token)
+
+    def _check_failures(self, life: Life, server: str, former: str, state: str, failures: int) -> None:
+        """What happened to items never counts: a process counts no more failures than it met."""
+        shown, self.failures_shown[server] = self.failures_shown.get(server, 0), failures
+        if former != "closed":
+            return
+        who = (life, server.partition(" ")[0])
+        self.counted[who] += max(failures - shown, 0) or state != former
+        if self.counted[who] > self.failed[who]:
+            what = f"counted {self.counted[who]} failures of {server}, and met {self.failed[who]}"
+            self._account.violate("breaker", f"{life.name} {what}")
+
+
+def _is_moved(old: Row, row: Row) -> bool:
+    """Tell whether more changed than a mark or a wake-up may change."""
+    if row.generation > old.generation:
+        return False
+    now = (row.state, row.settled, row.retry_count, row.error_type, row.error)
+    return now != (old.state, old.settled, old.retry_count, old.error_type, old.error)
 
 
 def _state(rows: dict[int, Row], row: Row) -> str | None:

@@ -5,6 +5,7 @@ A dead process does nothing more: its tasks are cancelled and every door to the 
 Invariant: what was committed before the death stays, what was not is gone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import trio
 from sqlalchemy import Connection
 from typing_extensions import override
 
+from stashplex.base.errors import Server
 from stashplex.store.database import Database
 
 HOT_PER_S = 1_500
@@ -36,7 +38,7 @@ class Life:
     paused_until_s: float = 0.0
     reads: int = 0
     commits: int = 0
-    sent: int = 0
+    sent: Counter[Server] = field(default_factory=Counter)
     on_commit: "Callable[[Life], None]" = field(default=lambda _: None)
     on_spin: Callable[[str], None] = field(default=lambda _: None)
     _second: int = -1

@@ -39,7 +39,6 @@ class Memory:
     versions: dict[int, list[dict[str, Value]]] = field(default_factory=lambda: defaultdict(list))
     touches: list[Touch] = field(default_factory=list)
     destroyed: dict[int, dict[str, Value] | None] = field(default_factory=dict)
-    unmarked: set[int] = field(default_factory=set)
 
     def keep(self, scene: Scene) -> None:
         """Write a scene's present values down."""

@@ -6,6 +6,7 @@ never, and each trouble is written down before it strikes, so that the checkers 
 """
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -23,7 +24,7 @@ from stashplex.base.transport import Fault, Request, Response, Transport, Transp
 CONNECT_S = 5.0
 READ_S = 30.0
 LISTS = ("genre", "director", "actor", "collection")
-_PAGE = b"<!doctype html><html><body>Please sign in</body></html>"
+_PAGE = b"<!doctype html><html><body>Please sign in. You sent: %s</body></html>"
 _XML = b'<?xml version="1.0"?>\n<Response code="503" title="Maintenance" status="Plex is optimizing"/>\n'
 _JSON = b'{"code":503,"title":"Maintenance","status":"Plex is optimizing"}'
 
@@ -37,8 +38,11 @@ _ANSWERS = {
     Trouble.BUSY: Response(429, {"retry-after": "20"}, b""),
     Trouble.BUSY_LONG: Response(503, {"retry-after": "90"}, b""),
     Trouble.PAGE: Response(200, {"content-type": "text/html"}, _PAGE),
-    Trouble.WRONG: Response(200, {"content-type": "application/json"}, b'{"MediaContainer":[],"data":7}'),
+    Trouble.WRONG: Response(
+        200, {"content-type": "application/json"}, b'{"you sent":"%s","MediaContainer":[],"data":7}'
+    ),
 }
+_SENT = {Server.PLEX: b"plex-token", Server.STASH: b"stash-key"}
 _BEFORE = frozenset(_ANSWERS) - {Trouble.ERROR_AFTER} - NOT_UNDERSTOOD
 
 
@@ -63,6 +67,7 @@ class Network:
     is_fair: bool = False
     poison: str | None = None
     poisoned: int = 0
+    item_answers: Counter[bool] = field(default_factory=Counter)
     queue: dict[Server, trio.Lock] = field(default_factory=lambda: {server: trio.Lock() for server in Server})
 
     def line(self, life: Life, server: Server) -> Transport:
@@ -74,6 +79,18 @@ class Network:
         now_s = trio.current_time()
         found = (one for one in self.weather.spells if one.server is server and one.begins_s <= now_s < one.ends_s)
         return None if self.is_fair else next(found, None)
+
+    def freeze(self, exchange: Exchange) -> None:
+        """Stop a process in its tracks if that is due with this answer about an item."""
+        if not exchange.keys or self.is_fair:
+            return
+        self.item_answers[exchange.is_write] += 1
+        for freeze in self.weather.freezes:
+            if (freeze.is_write, freeze.nth) == (exchange.is_write, self.item_answers[exchange.is_write]):
+                self.account.note(f"{exchange.life.name} freezes for {freeze.lasts_s} s")
+                self.account.reach(f"frozen by an answer to a {'write' if freeze.is_write else 'read'}")
+                until_s = trio.current_time() + freeze.lasts_s
+                exchange.life.paused_until_s = max(exchange.life.paused_until_s, until_s)
 
     def trouble(self, server: Server, request: Request) -> Trouble | None:
         """Return what happens to a request."""
@@ -119,6 +136,7 @@ class Line(Transport):
         finally:
             net.wire.ended(exchange, outcome)
         self.life.crash_point("after an answer")
+        net.freeze(exchange)
         await self.life.thaw()
         return response
 
@@ -157,8 +175,9 @@ class Line(Transport):
             case Trouble.LOST_REPLY:
                 await trio.sleep(READ_S)
                 raise TransportFailed(Fault.TIMEOUT_AFTER_SEND, "no answer in time")
-            case Trouble.ERROR_AFTER | Trouble.PAGE | Trouble.WRONG:
-                return _ANSWERS[trouble]
+            case Trouble.ERROR_AFTER | Trouble.WRONG | Trouble.PAGE:
+                answer = _ANSWERS[trouble]
+                return replace(answer, body=answer.body.replace(b"%s", _SENT[self.server]))
             case Trouble.TRUNCATED if not response.body.startswith((b"{", b"<")):
                 raise TransportFailed(Fault.BROKEN, "the connection broke")  # its length tells
             case Trouble.TRUNCATED:
@@ -186,7 +205,7 @@ class Line(Transport):
             await trio.sleep(min(net.weather.latency_s + extra_s, READ_S / 4))
             before = net.wire.before_effect(self.life, request)
             response = await net.servers[self.server].send(request)
-            net.wire.after_effect(self.life, request, response, before)
+            net.wire.after_effect(self.life, before)
         reply.response = response
         reply.is_there.set()
 

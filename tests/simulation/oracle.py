@@ -63,6 +63,11 @@ class Oracle:
             if any((file.path.rpartition("/")[2], file.size_bytes) in names for file in item.files)
         ]
 
+    def items_of_several(self) -> set[str]:
+        """Return the items of which one scene has more than one: until a person decides, either may be written to."""
+        found = map(self.items_of, self._scenery.stash.library.scenes.values())
+        return {str(item.key) for items in found if len(items) > 1 for item in items}
+
     def _faults_of(self, scene: Scene, item: Item) -> Iterator[str]:
         key, now = str(item.key), shown(item)
         history = self._memory.versions[scene.id]

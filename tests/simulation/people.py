@@ -5,26 +5,22 @@ library, files that moved in Plex alone) makes a sweep necessary, which the end 
 drawn from the seed.
 """
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from simulation.account import Account
-from simulation.books import EPOCH, Books
+from simulation.asking import Asking
+from simulation.books import Books
 from simulation.memory import Memory, Touch, shown
 from simulation.scenery import FOREIGN, PEOPLE, PLEX_ROOT, PLEX_URL, STASH_ROOT, STUDIOS, TAGS, Scenery
-from simulation.virtual import VirtualClock
-from simulation.wire import Wire, numbers_of
+from simulation.wire import Wire
 from stashplex.base.transport import Request
 from stashplex.sim.plex.item import Item
 from stashplex.sim.plex.scan import new_item, plan_scan, stem_of
 from stashplex.sim.plex.tagging import retire
 
-SPOOL = "spool"
 KEYS_MAY_RETURN = False
 """Whether a Plex that numbers its library anew may give a film the very key that it had before."""
 
@@ -38,12 +34,8 @@ class People:
     books: Books
     wire: Wire
     account: Account
-    clock: VirtualClock
-    data_dir: Path
+    asking: Asking
     needs_sweep: bool = False
-    events: int = 0
-    spooled: dict[str, tuple[int, int]] = field(default_factory=dict)
-    marks: list[int] = field(default_factory=list)
     numbered: set[tuple[int, str]] = field(default_factory=set)
     lost: list[tuple[str, int, int]] = field(default_factory=list)
 
@@ -65,8 +57,9 @@ class People:
             (1, self.rebuild),
             (2, self.restart_keys),
             (1, self.lose_file),
+            (1, self.bring_back),
             (3, self.scan_plex),
-            (1, self.mark_everything),
+            (2, self.sync_by_hand),
         ]
         act = self._dice.choices([one for _, one in actions], [weight for weight, _ in actions])[0]
         self.account.note(f"people: {act.__name__}")
@@ -123,6 +116,7 @@ class People:
         for file in files:
             self.wire.owners[int(file.basename[5:8])].add(kept)
         self._touched(kept)
+        self.wire.reasons.disturb((kept, gone))
         self.mark(kept)
         self.mark(gone)
 
@@ -191,6 +185,7 @@ class People:
         """Let Plex forget its library and scan it anew: other rating keys, no edits."""
         self.scenery.plex.rebuild(self.scenery.section)
         self.memory.destroyed = dict.fromkeys(self.memory.destroyed)
+        self.wire.reasons.disturb_all()
         self.needs_sweep = True
         self.account.reach("rating keys changed")
 
@@ -218,6 +213,7 @@ class People:
             plex.world._last_key = key - 1
             new_item(plex.world, section, [(file,)], title=stem_of(file.path))
         plex.world._last_key = last
+        self.wire.reasons.disturb_all()
         self.needs_sweep = True
         self.account.reach("rating keys stand for other files")
 
@@ -229,7 +225,20 @@ class People:
             self.scenery.plex.remove_file(file.path)
             self.lost.append((file.path, file.size_bytes, file.duration_ms))
             self.scan_plex()
-            self.needs_sweep = True
+
+    def bring_back(self) -> None:
+        """Put a lost file back where it was; who waits for it is not told."""
+        if self.lost:
+            path, size, duration_ms = self.lost.pop(self._dice.randrange(len(self.lost)))
+            self.put_back(path, size, duration_ms)
+            self.scan_plex()
+
+    def put_back(self, path: str, size: int, duration_ms: int) -> None:
+        """Put one lost file back, unless a file of its name is somewhere else now."""
+        name = path.rpartition("/")[2]
+        if not any(file.rpartition("/")[2] == name for folder in self._folders() for file in folder):
+            self.scenery.plex.put_file(path, size, duration_ms)
+        self.account.reach("a lost file came back")
 
     # on the disk
 
@@ -254,41 +263,26 @@ class People:
             self.mark(moved[0])
 
     def mark_everything(self) -> None:
-        """Ask for all scenes, as a person's `sync` does."""
+        """Ask for all scenes by events, ahead of everything that a `sync` asks for."""
         for number in self._scenes():
             self.mark(number)
 
-    # what hooks do
+    def sync_by_hand(self) -> None:
+        """Ask for all scenes as a person's `sync` does."""
+        self.asking.sync(self._scenes())
 
     def mark(self, number: int) -> None:
-        """Leave an event in the spool."""
-        self.events += 1
-        self.marks.append(number)
-        folder = self.data_dir / SPOOL
-        folder.mkdir(exist_ok=True)
-        micros = (self.clock.now() - EPOCH) // timedelta(microseconds=1)
-        event = {"type": "Scene.Update.Post", "id": number, "at": self.clock.now().isoformat(), "fields": []}
-        name = f"{micros:016d}-{self.events:08d}.json"
-        row = self.books.rows.get(number)
-        self.spooled[name] = (number, row.generation if row else 0)
-        (folder / name).write_text(json.dumps(event), encoding="utf-8")
-
-    def check_spool(self) -> None:
-        """I12: an event disappears only when its mark is durable."""
-        left = {path.name for path in (self.data_dir / SPOOL).glob("*.json")}
-        for name, (number, generation) in list(self.spooled.items()):
-            if name in left:
-                continue
-            del self.spooled[name]
-            row = self.books.rows.get(number)
-            if row is None or row.generation <= generation:
-                self.account.violate("I12", f"the event {name} of scene {number} is gone without a mark: {row}")
+        """Leave an event in the spool, as the hook does."""
+        self.asking.mark(number)
 
     # small print
 
     @property
     def _dice(self) -> Any:
         return self.scenery.dice
+
+    def _folders(self) -> Iterable[Iterable[str]]:
+        return self.scenery.plex.world.disk.values()
 
     def _scenes(self) -> list[int]:
         return list(self.scenery.stash.library.scenes)
@@ -317,6 +311,7 @@ class People:
         scene = self.scenery.stash.library.scenes[number]
         self.scenery.stash.library.touch(scene)
         self.memory.keep(scene)
+        self.wire.reasons.disturb((number,))
 
     def _forget(self, number: int) -> None:
         row = self.books.rows.get(number)
@@ -336,7 +331,6 @@ class People:
         self._touched(number)
         if file.path == old:
             return None
-        self.memory.unmarked.add(number)
         return number, old.replace(STASH_ROOT, PLEX_ROOT, 1), file.path.replace(STASH_ROOT, PLEX_ROOT, 1)
 
     async def _edit_in_plex(self, item: Item, query: str) -> bool:
@@ -347,13 +341,13 @@ class People:
 
     def _is_quiet(self, item: Item, name: str) -> bool:
         """Tell whether the scene of an item is in step, so that an edit by hand now meets no write of ours."""
-        scenes = set().union(*(self.wire.owners[number] for number in numbers_of(item)))
+        scenes = self.wire.scenes_with(item)
         if len(scenes) != 1:
             return False
         (scene,) = scenes
         row = self.books.rows.get(scene)
         history = self.memory.versions[scene]
-        if row is None or not row.is_in_step or not history or any(one[0] == scene for one in self.spooled.values()):
+        if row is None or not row.is_in_step or not history or self.asking.is_asked_for(scene):
             return False
         touches = [touch for touch in self.memory.touches if touch.key == str(item.key) and touch.field == name]
         now, wanted = shown(item)[name], history[-1][name]
@@ -362,7 +356,8 @@ class People:
         return bool(touches) and touches[-1].is_quiet and touches[-1].version == len(history) - 1
 
     def _note_touch(self, item: Item, name: str, value: str, *, is_added: bool, is_quiet: bool) -> None:
-        scenes = set().union(*(self.wire.owners[number] for number in numbers_of(item)))
+        scenes = self.wire.scenes_with(item)
+        self.wire.reasons.disturb(scenes)
         version = min((len(self.memory.versions[scene]) - 1 for scene in scenes), default=0)
         self.memory.touches.append(Touch(str(item.key), name, value, is_added, is_quiet, version))
         self.wire.person_at[str(item.key)] = self.account.lines + 1

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 import anyio.lowlevel
-from sqlalchemy import bindparam, literal_column, select, update
+from sqlalchemy import bindparam, select, update
 
 from simulation.planting import planted
+from simulation.swap import swapped
 from stashplex.base.errors import PlexNotFound
 from stashplex.domain import merge, plan
 from stashplex.domain.entry import State, Transition, expired, settled
@@ -22,7 +23,7 @@ from stashplex.engine.planner import SceneGone
 from stashplex.plex import client as plex_client
 from stashplex.plex.edit import edit_queries
 from stashplex.stash.client import StashClient
-from stashplex.store import intents, ledger, statements
+from stashplex.store import intents, ledger, owner, statements
 from stashplex.store.batch import Batch
 from stashplex.store.schema import entry
 
@@ -111,7 +112,49 @@ def head_of_line() -> Sequence[tuple[object, str, object]]:
 
 @planted
 def latest_first() -> Sequence[tuple[object, str, object]]:
-    return [(statements, "DUE", statements.DUE.order_by(None).order_by(literal_column("due_at").desc()))]
+    return [(statements, "DUE", _due(entry.c.priority, entry.c.due_at.desc()))]
+
+
+@planted
+def priority_ignored() -> Sequence[tuple[object, str, object]]:
+    return [(statements, "DUE", _due(entry.c.due_at))]
+
+
+@planted
+def waiting_ones_handed_out() -> Sequence[tuple[object, str, object]]:
+    """Whoever is asked for is handed out, due or not."""
+    latest = 2**62
+    real = ledger.Ledger.lease
+
+    def lease(self: ledger.Ledger, plex_id: Any, *, limit: int, now: datetime, **how: Any) -> Any:
+        with swapped(ledger, "to_micros", lambda moment: latest if moment == now else statements_micros(moment)):
+            return real(self, plex_id, limit=limit, now=now, **how)
+
+    return [(ledger.Ledger, "lease", lease)]
+
+
+@planted
+def lease_of_the_living_taken() -> Sequence[tuple[object, str, object]]:
+    """Another process's lease counts as an orphan's although its holder lives."""
+    real = owner.Owners.expire_orphans
+
+    def expire_orphans(self: owner.Owners, now: datetime) -> int:
+        with self._database.read() as connection:
+            names = [str(name) for name in connection.execute(owner._OWNERS).scalars()]
+        return real(self, now) + sum(self._expire(name, now) for name in names if name != self._own)
+
+    return [(owner.Owners, "expire_orphans", expire_orphans)]
+
+
+@planted
+def leases_kept_at_the_end() -> Sequence[tuple[object, str, object]]:
+    return [(ledger.Ledger, "release", lambda *_, **__: 0)]
+
+
+def _due(*order: Any) -> Any:
+    """Return what is due in another order than that of priority and time."""
+    is_due = (entry.c.plex_id == bindparam("plex_id"), entry.c.due_at <= bindparam("now"), entry.c.state != "leased")
+    return select(*statements.ENTRY).where(*is_due).order_by(*order).limit(bindparam("limit"))
 
 
 # attempts
@@ -139,13 +182,13 @@ def retries_without_limit() -> Sequence[tuple[object, str, object]]:
 
 @planted
 def settled_before_the_write() -> Sequence[tuple[object, str, object]]:
-    async def pass_over(self: worker.Worker, batch: Any, token: str, until: datetime) -> Any:
-        works = [work.work_of(leased, one) for leased, one in zip(batch, await self._plan(batch), strict=True)]
-        report = self._settle(works, token)
-        await self._write_all(works, worker._Stop(until, token))
-        return report
+    real = worker.Worker._write_all
 
-    return [(worker.Worker, "pass_over", pass_over)]
+    async def write_all(self: worker.Worker, works: Any, stop: Any) -> None:
+        self._settle(works, stop.token)
+        await real(self, works, stop)
+
+    return [(worker.Worker, "_write_all", write_all)]
 
 
 @planted
@@ -179,7 +222,7 @@ def read_back_ignores_lists() -> Sequence[tuple[object, str, object]]:
 
 @planted
 def lease_end_ignored() -> Sequence[tuple[object, str, object]]:
-    def check(self: Any, now: datetime) -> None:
+    def check(self: Any, *_: object) -> None:
         if self.error is not None:
             raise self.error
 

@@ -5,6 +5,7 @@ followed by another one after a while, as a supervisor or the next hook would st
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,7 +87,7 @@ class Stand:
             life = self._dice.choice(self.lives)
             self.account.note(f"{life.name} is paused for {lasts_s} s")
             self.account.reach("paused while it held leases" if self._leases_of(life) else "paused")
-            life.paused_until_s = trio.current_time() + lasts_s
+            life.paused_until_s = max(life.paused_until_s, trio.current_time() + lasts_s)
 
     def _leases_of(self, life: Life) -> list[int]:
         return [
@@ -121,27 +122,36 @@ class Stand:
 
     async def check_idle(self) -> None:
         """I9: when nothing is to be done, next to nothing is done."""
+        # so long may a process that starts rest between two tries, and a poll not have seen what a hook told
+        await trio.sleep(max(20 * self.weather.look_s, 1.5 * self.weather.poll_interval_s))
         rows = self.books.rows.values()
         missing = [row for row in rows if row.error_type == "PlexNotFound"]
         if self.books.shut or any(row.due_at is not None and row not in missing for row in rows):
             return
-        before = [(life, life.reads, life.commits, life.sent) for life in self.lives]
+        awake = [life for life in self.lives if trio.current_time() >= life.paused_until_s]
+        before = [(life, life.reads, life.commits, life.sent.copy()) for life in awake]
         await trio.sleep(QUIET_S)
         for life, reads, commits, sent in before:
             if life in self.lives:
-                self._check_quiet(life, (life.reads - reads, life.commits - commits, life.sent - sent), len(missing))
+                self._check_quiet(life, life.reads - reads, life.commits - commits, life.sent - sent, len(missing))
 
-    def _check_quiet(self, life: Life, made: tuple[int, int, int], missing: int) -> None:
-        """Let a quiet process read twice a minute; what looks for files asks a little, and works when it is due."""
-        reads, commits, sent = made
+    def _check_quiet(self, life: Life, reads: int, commits: int, sent: Counter[Server], missing: int) -> None:
+        """Let a quiet process read twice a minute, and ask Stash once whether anything changed there.
+
+        Who looks for files asks Plex a little too, and works when a try is due.
+        """
         minutes = QUIET_S / 60
-        self.account.note(f"{life.name} in {minutes:.0f} quiet minutes: {reads} reads, {commits} commits, {sent} sent")
+        self.account.note(f"{life.name}, {minutes:.0f} quiet minutes: {reads} reads, {commits} commits, {dict(sent)}")
         self.account.reach("quiet, waiting for files" if missing else "quiet, nothing to do")
         tries = 6 * missing * minutes if missing else 0
-        if reads > 2 * minutes + 6 + 6 * commits or commits > 4 + tries:
+        looks = minutes + 4 * commits if missing else 0
+        if (
+            reads > 2 * minutes + 6 + 2 * sent[Server.STASH] + 6 * commits + 4 * sent[Server.PLEX]
+            or commits > 8 + tries
+        ):
             self.account.violate("I9", f"{life.name} is idle: {reads} reads and {commits} commits in {minutes} minutes")
-        if sent > (minutes + 4 * commits if missing else 0):
-            self.account.violate("I9", f"{life.name} is idle, and sent {sent} requests in {minutes} minutes")
+        if sent[Server.PLEX] > looks or sent[Server.STASH] > minutes + 4 + looks:
+            self.account.violate("I9", f"{life.name} is idle, and sent {dict(sent)} in {minutes} minutes")
 
 
 @dataclass(eq=False)
@@ -208,6 +218,7 @@ def opened(stand: Stand, life: Life, chance: random.Random) -> Iterator[App]:
             "plex_token": PLEX_TOKEN,
             "batch_size": weather.batch_size,
             "plex_writes_in_flight": weather.writes_in_flight,
+            "poll_interval_s": weather.poll_interval_s,
             **_patience(weather.patience),
         }
     )

@@ -1,6 +1,7 @@
 """Would the simulation notice? Each planted fault must be caught within so many seeds.
 
-A fault that survives them all means a blind checker or weather that never blows.
+A fault that survives them all means a blind checker or weather that never blows. The seed that caught a fault last
+time is tried first. Without the fault all these seeds are clean: `test_simulation` plays them too.
 """
 
 import pytest
@@ -8,46 +9,25 @@ import pytest
 from simulation import planted, planted_servers
 from simulation.history import play
 from simulation.planting import PLANTED
+from simulation.states import FEW
 
-WITHIN = 10
-
-UNSHOWN = frozenset(
-    {
-        "token_ignored",
-        "run_out_lease_is_free",
-        "lease_end_ignored",
-        "mark_steals_a_lease",
-        "latest_first",
-        "not_found_opens_the_breaker",
-    }
-)
-"""Planted, but not yet seen to be caught: the weather for them is too rare. They are left out, not forgotten."""
-
-SLOW = frozenset(
-    {
-        "two_probes",
-        "refusal_ignored",
-        "maintenance_must_repeat",
-        "doubt_taken_for_success",
-        "retries_without_limit",
-        "event_removed_before_its_mark",
-        "intent_not_written_down",
-        "read_back_ignores_lists",
-        "missing_scene_clears",
-        "release_spends_an_attempt",
-    }
-)
-"""Caught within 5 to 21 seeds when they were last tried; too long for each run of the tests."""
+WITHIN = 50
+LATELY = {
+    "base_before_it_is_verified": 1,
+}
+"""Which seed caught a fault when it was last looked for; only a matter of time."""
 
 
 def test_enough_faults_are_planted() -> None:
     assert planted.__doc__
     assert planted_servers.__doc__
     assert len(PLANTED) >= 25
+    assert set(LATELY.values()) <= set(range(1, WITHIN + 1)) <= set(range(1, FEW + 1))
 
 
-@pytest.mark.parametrize("name", sorted(PLANTED.keys() - UNSHOWN - SLOW))
+@pytest.mark.parametrize("name", sorted(PLANTED))
 def test_a_planted_fault_is_caught(name: str) -> None:
+    seeds = dict.fromkeys((LATELY.get(name, 1), *range(1, WITHIN + 1)))
     with PLANTED[name]():
-        caught = next((seed for seed in range(1, WITHIN + 1) if play(seed).violations), None)
+        caught = next((seed for seed in seeds if play(seed).violations), None)
     assert caught is not None, f"{name} survived {WITHIN} seeds"

@@ -71,6 +71,38 @@ class Spell:
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze:
+    """A process that is stopped in its tracks by an answer about an item: the n-th one to a read or a write.
+
+    Units: seconds; a lease lasts 600.
+    """
+
+    is_write: bool
+    nth: int
+    lasts_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often and how long an entry is tried again, as people may set it. Units: seconds."""
+
+    not_found: tuple[float, float, int] = (30.0, 600.0, 12)
+    ordinary: tuple[float, float, int] = (5.0, 80.0, 5)
+
+    def limit(self, error_type: str | None) -> int:
+        """Return how many retries an error allows."""
+        return self.not_found[2] if error_type == "PlexNotFound" else self.ordinary[2]
+
+    @property
+    def largest(self) -> int:
+        """The larger of the limits."""
+        return max(self.not_found[2], self.ordinary[2])
+
+
+IMPATIENT = (Patience(), Patience((2.0, 10.0, 2)), Patience((2.0, 10.0, 2), (1.0, 5.0, 2)), Patience((5.0, 60.0, 12)))
+
+
+@dataclass(frozen=True, slots=True)
 class Weather:
     """Everything that a seed decides beforehand. Units: seconds; chances are per request, commit or step; `pauses` are
     when and how long.
@@ -102,6 +134,9 @@ class Weather:
     noop_touches: bool
     has_posters: bool
     poison: int | None
+    freezes: tuple[Freeze, ...] = ()
+    patience: Patience = IMPATIENT[0]
+    poll_interval_s: float = 0.0
 
 
 def draw(seed: int) -> Weather:
@@ -110,11 +145,13 @@ def draw(seed: int) -> Weather:
     length_s = dice.choice((3 * MINUTE_S, 8 * MINUTE_S, 20 * MINUTE_S, HOUR_S))
     scenes = dice.choice((3, 3, 4, 6, 9, 14))
     has_crashes = dice.random() < 0.5
+    more = random.Random(f"more weather {seed}")
+    freezes = _freezes(more)
     return Weather(
         start=_start(dice),
         scenes=scenes,
         unscanned=dice.choice((0, 0, 1, 2)),
-        workers=dice.choice((1, 1, 2)),
+        workers=max(dice.choice((1, 1, 2)), 2 if freezes and more.random() < 0.8 else 1),
         batch_size=dice.choice((1, 2, 5, 100, 100)),
         writes_in_flight=dice.choice((1, 1, 2, 4)),
         length_s=length_s,
@@ -124,7 +161,7 @@ def draw(seed: int) -> Weather:
         spells=_spells(dice, length_s),
         crash_chance=dice.choice((0.002, 0.01, 0.04)) if has_crashes else 0.0,
         crashes=dice.choice((1, 4, 12)),
-        look_s=dice.choice((1.0, 10.0, 20.0)) if length_s < HOUR_S else 20.0,
+        look_s=dice.choice((2.0, 10.0, 20.0)) if length_s < HOUR_S else 20.0,
         shots=tuple(sorted(dice.uniform(0, length_s) for _ in range(dice.choice((0, 0, 1, 3))))),
         stops=tuple(sorted(dice.uniform(0, length_s) for _ in range(dice.choice((0, 0, 0, 1, 4))))),
         pauses=tuple(sorted(_pause(dice, length_s) for _ in range(dice.choice((0, 0, 0, 1, 3))))),
@@ -134,7 +171,17 @@ def draw(seed: int) -> Weather:
         noop_touches=dice.random() < 0.2,
         has_posters=dice.random() < 0.6,
         poison=dice.randint(1, scenes) if dice.random() < 0.1 else None,
+        freezes=freezes,
+        patience=more.choice((IMPATIENT[0], *IMPATIENT)),
+        poll_interval_s=more.choice((0.0, 0.0, 0.0, 120.0, 900.0)),
     )
+
+
+def _freezes(dice: random.Random) -> tuple[Freeze, ...]:
+    """Return when processes freeze while they hold leases: most often for longer than these last."""
+    count = dice.choice((0, 0, 0, 1, 2))
+    lengths = (100.0, 590.0, 620.0, 700.0, 900.0)
+    return tuple(Freeze(dice.random() < 0.6, dice.choice((1, 2, 3, 6, 12)), dice.choice(lengths)) for _ in range(count))
 
 
 def _pause(dice: random.Random, length_s: float) -> tuple[float, float]:

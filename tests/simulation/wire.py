@@ -6,6 +6,7 @@ is told to the account; nothing here changes a request.
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -13,9 +14,10 @@ import msgspec
 import trio
 
 from simulation.account import Account
-from simulation.books import Books
+from simulation.books import Books, Lease
 from simulation.life import Life
 from simulation.memory import LISTS, TEXTS
+from simulation.reasons import Reasons
 from simulation.scenery import FOREIGN, Scenery
 from simulation.weather import NOT_UNDERSTOOD, Trouble
 from stashplex.base.errors import Server
@@ -60,20 +62,24 @@ class Wire:
     renumbered_under_us: set[str] = field(default_factory=set)
     raced: set[tuple[str, str]] = field(default_factory=set)
     under_way: list[Exchange] = field(default_factory=list)
-    struck_items: Counter[str] = field(default_factory=Counter)
     strikes: Counter[tuple[Server, Trouble]] = field(default_factory=Counter)
     refused: dict[tuple[str, Server], float] = field(default_factory=dict)
-    writes: int = 0
+    written: list[str] = field(default_factory=list)
     is_fair: bool = False
+
+    def __post_init__(self) -> None:
+        self.reasons = Reasons(self.account)
+        self.books.on_synced = self._synced
+        self.books.on_not_taken = self.reasons.check_not_taken
 
     def sent(self, life: Life, server: Server, request: Request) -> Exchange:
         """Look at a request that leaves a process."""
-        life.sent += 1
+        life.sent[server] += 1
         exchange = _exchange(life, server, request)
         self.account.note(f"{life.name} -> {server} {exchange.text}")
         self._check_breaker(exchange)
         if exchange.is_write:
-            self.writes += 1
+            self.written += exchange.keys
             self._check_write(exchange)
             self.books.writers.setdefault(life, set()).update(self._scenes_of(exchange))
         self.under_way.append(exchange)
@@ -85,16 +91,16 @@ class Wire:
         self.account.note(f"   {exchange.life.name} {exchange.server} trouble: {trouble}")
         self.account.reach(f"trouble: {trouble}")
         self.strikes[exchange.server, trouble] += 1
-        for key in exchange.keys:
-            self.struck_items[key] += 1
+        self.reasons.strike(self._scenes_of(exchange))
 
     def before_effect(self, life: Life, request: Request) -> dict[str, set[str]]:
         """Return what people added to the items that a write is about to change."""
         return {key: _foreign(item) for key in _exchange(life, Server.PLEX, request).keys if (item := self._item(key))}
 
-    def after_effect(self, life: Life, request: Request, response: Response, before: dict[str, set[str]]) -> None:
+    def after_effect(self, life: Life, before: dict[str, set[str]]) -> None:
         """Check that what people added is still there (I6)."""
         for key, foreign in before.items():
+            self._note_renumbering(life, key)
             item = self._item(key)
             lost = foreign - _foreign(item) if item else set()
             if not lost:
@@ -104,6 +110,8 @@ class Wire:
                 self.raced.update((key, tag) for tag in lost)
             else:
                 self.account.violate("I6", f"{life.name} removed {sorted(lost)} from item {key}, which people added")
+        late = {scene for scene in self._scenes_at(before) if not self._is_held(scene, life)}
+        self.reasons.disturb(late)
         if life.is_dead:
             self.account.reach("a write took effect after its sender had died")
 
@@ -114,9 +122,8 @@ class Wire:
             self.refused.setdefault((name, exchange.server), max(trio.current_time(), exchange.life.paused_until_s))
         is_error = response.status >= 400 and response.status not in {404, 422}
         is_bad = is_error or exchange.trouble in NOT_UNDERSTOOD
-        self.books.failures[exchange.server.value] += is_bad
+        self.books.failed[exchange.life, exchange.server.value] += is_bad
         if not is_bad:
-            self.books.failures[exchange.server.value] = 0
             self.refused = {who: at_s for who, at_s in self.refused.items() if who[1] is not exchange.server}
         if exchange.trouble in {Trouble.TRUNCATED, Trouble.PAGE, Trouble.WRONG}:
             return
@@ -131,16 +138,33 @@ class Wire:
 
     def failed(self, exchange: Exchange) -> None:
         """Note that no answer came."""
-        self.books.failures[exchange.server.value] += 1
+        self.books.failed[exchange.life, exchange.server.value] += 1
 
     def ended(self, exchange: Exchange, outcome: str) -> None:
         """Note that a request is over for its sender."""
         self.under_way.remove(exchange)
         self.account.note(f"{exchange.life.name} <- {exchange.server} {outcome} ({exchange.text[:40]})")
 
+    def scenes_with(self, item: Item) -> set[int]:
+        """Return the scenes that hold, or once held, a file of an item."""
+        return set().union(*(self.owners[number] for number in numbers_of(item)))
+
+    def _scenes_at(self, keys: Iterable[str]) -> set[int]:
+        return set().union(*(self.scenes_with(item) for key in keys if (item := self._item(key))))
+
     def _scenes_of(self, exchange: Exchange) -> set[int]:
-        items = [item for key in exchange.keys if (item := self._item(key))]
-        return {scene for item in items for number in numbers_of(item) for scene in self.owners[number]}
+        return self._scenes_at(exchange.keys)
+
+    def _is_held(self, scene: int, life: Life) -> bool:
+        lease = self.books.holder(scene)
+        return lease is not None and lease.life is life and not life.is_dead
+
+    def _synced(self, life: Life, scene: int, lease: Lease) -> None:
+        """Note with which items a scene is in step: those that its holder has read."""
+        keys = [str(item.key) for item in self.scenery.section.items.values() if scene in self.scenes_with(item)]
+        self.reasons.settle(
+            scene, [key for key in keys if self.read_at.get((life.name, key), 0) > lease.at_line], lease
+        )
 
     def concerns(self, exchange: Exchange, name: str) -> bool:
         """Tell whether a write goes to an item with a file of this name."""
@@ -177,7 +201,7 @@ class Wire:
             return
         key = exchange.keys[0]
         item = self._item(key)
-        scenes = set() if item is None else set().union(*(self.owners[number] for number in numbers_of(item)))
+        scenes = set() if item is None else self.scenes_with(item)
         holders = {lease.life for scene in scenes if (lease := self.books.holder(scene))} | {life}
         for twin in self.under_way:
             if twin.is_write and key in twin.keys and twin.life in holders:
@@ -186,16 +210,24 @@ class Wire:
         if item is None:
             account.reach("a write to an item that is gone")
             return
-        if self.renumbered_at.get(key, 0) > self.read_at.get((life.name, key), 0):
-            account.reach("the library was renumbered between our read and our write")
-            self.renumbered_under_us.add(key)
+        if self._note_renumbering(life, key):
             return
         held = {scene for scene in scenes if (lease := self.books.holder(scene)) and lease.life is life}
         if not held:
             account.violate("I1", f"{life.name} writes to item {key} of scenes {scenes} without a valid lease")
         for scene in held if len(held) == 1 else ():
             self.books.unverified[scene, key] = life.name
+            if len(scenes) == 1:
+                self.reasons.check_write(scene, key, exchange.text)
         self._check_title(exchange, scenes)
+
+    def _note_renumbering(self, life: Life, key: str) -> bool:
+        """Tell whether a key stands for another film than the one that a process read: what it writes is lost there."""
+        is_other = self.renumbered_at.get(key, 0) > self.read_at.get((life.name, key), 0)
+        if is_other:
+            self.account.reach("the library was renumbered between our read and our write")
+            self.renumbered_under_us.add(key)
+        return is_other
 
     def _check_fields(self, exchange: Exchange) -> None:
         """I6: only fields of ours."""

@@ -27,6 +27,16 @@ from stashplex.web.door import BodyTooLarge, Door, problem, read_body
 from stashplex.web.facts import Facts
 
 HEALTH = "/api/health"
+ROUTES = {
+    "health": ("GET", HEALTH),
+    "status": ("GET", "/api/status"),
+    "scene": ("GET", "/api/scenes/{scene:int}"),
+    "sync": ("POST", "/api/scenes/{scene:int}/sync"),
+    "events": ("POST", "/api/events"),
+    "stop": ("POST", "/api/stop"),
+}
+"""Method and path of each, by the method of `_Api` that answers."""
+
 LARGEST_EVENT_BYTES = 60 * 1024
 _LARGEST_ID = 2**63 - 1
 
@@ -70,14 +80,7 @@ def build_api(facts: Facts, inbox: Inbox, *, key: str, names: tuple[str, ...] = 
     """Return the application behind its guard. Shape: `names` are further host names that it may be called by."""
     api = _Api(facts, inbox)
     return Starlette(
-        routes=[
-            Route(HEALTH, api.health),
-            Route("/api/status", api.status),
-            Route("/api/scenes/{scene:int}", api.scene),
-            Route("/api/scenes/{scene:int}/sync", api.sync, methods=["POST"]),
-            Route("/api/events", api.events, methods=["POST"]),
-            Route("/api/stop", api.stop, methods=["POST"]),
-        ],
+        routes=[Route(path, getattr(api, name), methods=[method]) for name, (method, path) in ROUTES.items()],
         middleware=[Middleware(Door, key=key, names=names, open_paths=(HEALTH,))],
         exception_handlers={
             HTTPException: _http_problem,

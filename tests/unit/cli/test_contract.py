@@ -39,6 +39,8 @@ from stashplex.domain.link import Evidence
 from stashplex.domain.scene import SceneId
 from stashplex.engine.survey import SceneClass
 from stashplex.sim.content.catalogue import Catalogue
+from stashplex.web.api import ROUTES
+from stashplex.web.chip import Standing
 from worlds import World, a_world
 
 SNAPSHOT = Path(__file__).with_name("contract.json")
@@ -69,8 +71,9 @@ def contract(folder: Path) -> dict[str, Any]:
         "json": json_shapes(folder),
         "words": {
             kind.__name__: [str(member.value) for member in kind]
-            for kind in (State, SceneClass, JournalEvent, Evidence)
+            for kind in (State, SceneClass, JournalEvent, Evidence, Standing)
         },
+        "routes": ROUTES,
         "errors": {
             name: kind.__mro__[1].__name__
             for name, kind in inspect.getmembers(errors, inspect.isclass)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 if sys.platform == "win32":
@@ -35,7 +36,6 @@ _PROBE = (
     "import importlib.util as u, sys; "
     "print(sys.version_info[0], sys.version_info[1], *(int(u.find_spec(n) is not None) for n in ('ensurepip', 'pip')))"
 )
-_PATIENT = ("--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "2")
 _OFFLINE = ("connection broken", "Max retries exceeded", "Could not fetch URL", "name resolution", "ConnectTimeout")
 _FORGOTTEN = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIREMENT", "PIP_CONSTRAINT", "VIRTUAL_ENV")
 _ASIDE = "The service can also run elsewhere: docs/how-to/install-the-plugin.md, 'Service on another machine'."
@@ -47,6 +47,25 @@ Progress = Callable[[float], None]
 
 class InstallFailed(Exception):  # noqa: N818 - errors name the condition
     """The environment could not be made; the text tells a person why and what to do. What was there still is."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What is to be installed. Shape: `sources` are pip's options for packages brought along, none for the network."""
+
+    wheel: Path
+    requirements: Path
+    sources: list[str]
+
+    @property
+    def version(self) -> str:
+        """Return the version that the wheel's name tells."""
+        return self.wheel.name.split("-")[1]
+
+    @property
+    def origin(self) -> str:
+        """Return what tells one build from another, also of one version."""
+        return hashlib.sha256(self.wheel.read_bytes() + self.requirements.read_bytes()).hexdigest()
 
 
 def install(data_dir: str, plugin_dir: str, say: Say, progress: Progress) -> str:
@@ -80,10 +99,9 @@ def current_python(data: Path) -> Path | None:
 
 
 def _install(data: Path, plugin: Path, say: Say, progress: Progress) -> str:
-    wheel, requirements = _shipped(plugin)
-    version = wheel.name.split("-")[1]
-    origin = hashlib.sha256(wheel.read_bytes() + requirements.read_bytes()).hexdigest()
-    if _is_good(data, version, origin):
+    parcel = _shipped(data, plugin)
+    version = parcel.version
+    if _is_good(data, parcel):
         return f"stashplex {version} is installed already."
     _sweep(data)
     if shutil.disk_usage(data).free < NEEDED_BYTES:
@@ -92,16 +110,15 @@ def _install(data: Path, plugin: Path, say: Say, progress: Progress) -> str:
     progress(0.05)
     home = data / f"venv-{version}-{os.urandom(4).hex()}"
     say("i", f"Making the environment {home} …")
-    _run([base, "-I", "-m", "venv", *([] if has_ensurepip else ["--without-pip"]), str(home)], "make an environment")
-    python = python_of(home)
-    pip = [str(python), "-I", "-m", "pip"] if has_ensurepip else [base, "-I", "-m", "pip", "--python", str(python)]
-    progress(0.15)
-    _fill([*pip, "install", *_PATIENT], requirements, _sources(data, plugin), say, progress)
-    progress(0.9)
-    _run([*pip, "install", *_PATIENT, "--no-deps", "--no-index", str(wheel)], "install")
-    _check(python, version)
-    _write(home / BUILT_FROM, origin)
-    _write(data / POINTER, str(python))
+    try:
+        _make(home, base, has_ensurepip=has_ensurepip)
+        progress(0.15)
+        _fill(home, parcel, [] if has_ensurepip else [base], say, progress)
+    except (InstallFailed, OSError):
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    _write(home / BUILT_FROM, parcel.origin)
+    _write(data / POINTER, str(python_of(home)))
     progress(1.0)
     return f"stashplex {version} is installed."
 
@@ -144,6 +161,11 @@ def python_of(home: Path) -> Path:
     return home / "Scripts" / "python.exe" if sys.platform == "win32" else home / "bin" / "python"
 
 
+def _make(home: Path, base: str, *, has_ensurepip: bool) -> None:
+    """Make an empty environment. Raises: InstallFailed."""
+    _run([base, "-I", "-m", "venv", *([] if has_ensurepip else ["--without-pip"]), str(home)], "make an environment")
+
+
 def _candidates() -> Iterator[str]:
     """Yield Pythons, each once: this one, then those of the PATH from the newest that was tried downwards."""
     known = {None, ""}
@@ -165,9 +187,15 @@ def _probed(python: str) -> tuple[tuple[int, int], bool, bool] | None:
     return (major, minor), bool(ensurepip), bool(pip)
 
 
-def _fill(pip: list[str], requirements: Path, sources: list[str], say: Say, progress: Progress) -> None:
-    """Install what is pinned. Raises: InstallFailed."""
-    text = requirements.read_text("utf-8")
+def _fill(home: Path, parcel: Parcel, helper: list[str], say: Say, progress: Progress) -> None:
+    """Install what is pinned, then the program, and see it work. Raises: InstallFailed.
+
+    Shape: `helper` is a Python whose pip does it when the environment has none.
+    """
+    python = str(python_of(home))
+    pip = [*helper, "-I", "-m", "pip", "--python", python] if helper else [python, "-I", "-m", "pip"]
+    pip += ["install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "2"]
+    text = parcel.requirements.read_text("utf-8")
     expected = len(re.findall(r"^[\w.-]+==", text, re.MULTILINE)) or 1
     seen = 0
 
@@ -178,14 +206,11 @@ def _fill(pip: list[str], requirements: Path, sources: list[str], say: Say, prog
             progress(0.15 + 0.7 * min(seen / expected, 1.0))
             say("i", f"{seen} of {expected}: {line.split(' ')[1]}")
 
-    line = [*pip, "--require-hashes", "--only-binary", ":all:", *sources, "-r", str(requirements)]
-    _run(line, "install", on_line)
-
-
-def _sources(data: Path, plugin: Path) -> list[str]:
-    """Return pip's options for packages that were brought along; none when the network is to be used."""
-    brought = [folder for folder in (data / WHEELS, plugin / WHEELS) if folder.is_dir()]
-    return [option for folder in brought for option in ("--no-index", "--find-links", str(folder))]
+    pinned = ["--require-hashes", "--only-binary", ":all:", *parcel.sources, "-r", str(parcel.requirements)]
+    _run([*pip, *pinned], "install", on_line)
+    progress(0.9)
+    _run([*pip, "--no-deps", "--no-index", str(parcel.wheel)], "install")
+    _check(python_of(home), parcel.version)
 
 
 def _check(python: Path, version: str) -> None:
@@ -194,26 +219,29 @@ def _check(python: Path, version: str) -> None:
         raise InstallFailed(f"What was installed does not say that it is {version}: {found.strip()[:200]}")
 
 
-def _is_good(data: Path, version: str, origin: str) -> bool:
+def _is_good(data: Path, parcel: Parcel) -> bool:
     """Tell whether the current environment is of just this build, and works."""
     python = current_python(data)
     if python is None:
         return False
     try:
-        if (python.parent.parent / BUILT_FROM).read_text("utf-8").strip() != origin:
+        if (python.parent.parent / BUILT_FROM).read_text("utf-8").strip() != parcel.origin:
             return False
-        _check(python, version)
+        _check(python, parcel.version)
     except (OSError, ValueError, InstallFailed):
         return False
     return True
 
 
-def _shipped(plugin: Path) -> tuple[Path, Path]:
-    """Return the wheel and the pinned requirements. Raises: InstallFailed."""
+def _shipped(data: Path, plugin: Path) -> Parcel:
+    """Return what is to be installed. Raises: InstallFailed."""
     wheels, requirements = sorted(plugin.glob("stashplex-*.whl")), plugin / "requirements.txt"
     if len(wheels) != 1 or not requirements.is_file():
         raise InstallFailed(f"The plugin's folder {plugin} is not whole. Install the plugin again.")
-    return wheels[0], requirements
+    brought = [folder for folder in (data / WHEELS, plugin / WHEELS) if folder.is_dir()]
+    return Parcel(
+        wheels[0], requirements, [each for folder in brought for each in ("--no-index", "--find-links", str(folder))]
+    )
 
 
 def _sweep(data: Path) -> list[str]:

@@ -6,19 +6,25 @@ the user's; `follow_up.py` beside it holds what is seldom needed. docs/reference
 Invariant: once it said "ok" the event is on disk, whole and durable; and nothing but that can make it fail.
 """
 
-import os
 import sys
 import time
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import os
+
+    BESIDE = os.path.dirname(os.path.abspath(__file__))
+else:
     import fcntl
+    import posix as os  # what `os` is made of; `os` itself costs as much as the whole work here
+
+    BESIDE = (__file__ if __file__.startswith("/") else f"{os.getcwd()}/{__file__}").rpartition("/")[0]
 
 ENVIRONMENT_NAME = "STASHPLEX_DATA_DIR"
-BESIDE = os.path.dirname(os.path.abspath(__file__))
 FRESH_S = 600
 """So long the file that says how to reach Stash is good; the cookie in it is good for an hour."""
 REST_S = 30
 """What was started less than that ago and does not run is left alone: it may be starting, or dying again and again."""
+FOR_EVER_S = float("inf")
 LARGEST_ID = 2**63 - 1
 MOST_FIELDS = 100
 LONGEST_FIELD = 64
@@ -70,7 +76,7 @@ def main() -> int:
         if "hookContext" not in part(call, "args"):
             return _run_task(raw)
         _be_deaf()
-        data_dir = find_data_dir(call, os.environ)
+        data_dir = find_data_dir(call, _environment())
         record(data_dir, event_of(call), time.time_ns())
     except Refused as reason:
         return _failed(f"The event was not recorded: {reason}.")
@@ -132,17 +138,33 @@ def find_data_dir(call: "dict[str, object]", environment: "Mapping[str, str]") -
     """Return the folder for what must last. Raises: Refused when none is named or the next update would remove it."""
     named = environment.get(ENVIRONMENT_NAME)
     if named:
-        data_dir = os.path.abspath(os.path.expanduser(named))
+        data_dir = str(_paths().abspath(_paths().expanduser(named)))
     else:
         of_stash = part(call, "server_connection").get("Dir")
         if not isinstance(of_stash, str) or not of_stash:
             raise Refused(f"Stash did not tell its folder; set {ENVIRONMENT_NAME} in its environment")
-        data_dir = os.path.join(os.path.abspath(of_stash), "stashplex")
+        whole = of_stash if of_stash.startswith("/") else str(_paths().abspath(of_stash))
+        data_dir = f"{whole.rstrip('/')}/stashplex"
     if "\0" in data_dir:
         raise Refused("the name of Stash's folder holds a zero byte")
-    if os.path.join(os.path.normcase(data_dir), "").startswith(os.path.join(os.path.normcase(BESIDE), "")):
+    inner, outer = f"{data_dir}/", f"{BESIDE}/"
+    if sys.platform == "win32":
+        inner, outer = _paths().normcase(inner), _paths().normcase(outer)
+    if inner.startswith(outer):
         raise Refused(f"the data folder would be inside the plugin's own; set {ENVIRONMENT_NAME} to another place")
     return data_dir
+
+
+def _environment() -> "Mapping[str, str]":
+    if sys.platform == "win32":
+        return os.environ
+    value = os.environ.get(ENVIRONMENT_NAME.encode(), b"")
+    return {ENVIRONMENT_NAME: value.decode(sys.getfilesystemencoding(), "surrogateescape")}
+
+
+def _paths() -> "ModuleType":
+    """Return the module that knows about paths; only rare ways need it."""
+    return __import__("os").path  # type: ignore[no-any-return]
 
 
 def event_of(call: "dict[str, object]") -> str:
@@ -180,11 +202,10 @@ def clean(text: str) -> str:
 def record(data_dir: str, event: str, now_ns: int) -> None:
     """Make an event durable. Raises: OSError; then no file with a final name is left."""
     micros = now_ns // 1000
-    day = time.gmtime(micros // 1_000_000)
-    at = time.strftime("%Y-%m-%dT%H:%M:%S", day) + f".{micros % 1_000_000:06d}Z"
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(micros // 1_000_000)) + f".{micros % 1_000_000:06d}Z"
     name = f"{micros:016d}-{os.urandom(8).hex()}.json"
     content = f'{{{event},"at":"{at}"}}'.encode("ascii")
-    spool = os.path.join(data_dir, "spool")
+    spool = f"{data_dir}/spool"
     try:
         put(spool, name, content, is_durable=True)
     except FileNotFoundError:
@@ -194,7 +215,7 @@ def record(data_dir: str, event: str, now_ns: int) -> None:
 
 def put(folder: str, name: str, content: bytes, *, is_durable: bool) -> None:
     """Write a file that is whole as soon as it has its name. Raises: OSError; then nothing is left of it."""
-    temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}")
+    temporary = f"{folder}/.{name}.{os.urandom(8).hex()}"
     try:
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o600)
         try:
@@ -204,31 +225,25 @@ def put(folder: str, name: str, content: bytes, *, is_durable: bool) -> None:
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(temporary, os.path.join(folder, name))
+        os.replace(temporary, f"{folder}/{name}")
     except OSError as error:
-        _discard(temporary)
+        if _exists(temporary):
+            os.unlink(temporary)
         raise OSError(error.errno, error.strerror, folder) from None
     if is_durable:
         _sync(folder)
 
 
-def _discard(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        return
-
-
 def _make(folder: str) -> None:
     """Make a folder and those above it, durably, for their owner alone. Raises: OSError."""
-    if not os.path.isdir(folder):
-        above = os.path.dirname(folder)
+    if not _paths().isdir(folder):
+        above = _paths().dirname(folder)
         if above != folder:
             _make(above)
         try:
             os.mkdir(folder, 0o700)
         except FileExistsError:
-            if not os.path.isdir(folder):
+            if not _paths().isdir(folder):
                 raise
         _sync(above)
 
@@ -245,7 +260,7 @@ def _sync(folder: str) -> None:
 
 def poke(data_dir: str, _call: "dict[str, object]") -> None:
     """Tell the service to look into the spool now, if it listens; never wait for it. Raises: OSError, Refused."""
-    content = _find_content(os.path.join(data_dir, "service.json"))
+    content = _find_content(f"{data_dir}/service.json")
     port = parsed(content).get("poke_port") if content else None
     if isinstance(port, int) and 0 < port < 65536:
         sockets = __import__("_socket")
@@ -261,15 +276,15 @@ def poke(data_dir: str, _call: "dict[str, object]") -> None:
 
 def _start(data_dir: str, _call: "dict[str, object]") -> None:
     """Start what empties the spool, if there is something to start and it does not run. Raises: OSError."""
-    if os.path.exists(os.path.join(data_dir, "service-elsewhere.json")):
+    if _exists(f"{data_dir}/service-elsewhere.json"):
         what = "relay"
-    elif os.path.exists(os.path.join(data_dir, "environment")):
+    elif _exists(f"{data_dir}/environment"):
         what = "service"
     else:
         return
-    if what == "relay" or not os.path.exists(os.path.join(data_dir, "stopped")):
-        age_s = _age_s(os.path.join(data_dir, f"{what}.starting"))
-        if abs(age_s) >= REST_S and not _is_held(os.path.join(data_dir, f"{what}.lock")):
+    if what == "relay" or not _exists(f"{data_dir}/stopped"):
+        age_s = _age_s(f"{data_dir}/{what}.starting")
+        if abs(age_s) >= REST_S and not _is_held(f"{data_dir}/{what}.lock"):
             _load("follow_up").start(data_dir, what, say)
 
 
@@ -292,9 +307,13 @@ def _is_held(lock: str) -> bool:
 
 def _note_connection(data_dir: str, call: "dict[str, object]") -> None:
     """Keep how to reach this Stash in a file, unless it was noted a short while ago. Raises: OSError, Refused."""
-    if abs(_age_s(os.path.join(data_dir, "connection.json"))) >= FRESH_S:
+    if abs(_age_s(f"{data_dir}/connection.json")) >= FRESH_S:
         content = _load("follow_up").connection_of(part(call, "server_connection"))
         put(data_dir, "connection.json", content, is_durable=False)
+
+
+def _exists(path: str) -> bool:
+    return _age_s(path) < FOR_EVER_S
 
 
 def _age_s(path: str) -> float:
@@ -302,12 +321,12 @@ def _age_s(path: str) -> float:
     try:
         return time.time() - os.stat(path).st_mtime
     except FileNotFoundError:
-        return float("inf")
+        return FOR_EVER_S
 
 
 def _run_task(raw: bytes) -> int:
     """Hand everything that is no event to the plugin's other program; return its exit code."""
-    if not os.path.exists(os.path.join(BESIDE, "task.py")):
+    if not _exists(f"{BESIDE}/task.py"):
         return _failed("The plugin's file task.py is missing: install the plugin again.")
     return int(_load("task").main(raw))
 
@@ -317,8 +336,7 @@ def _load(name: str) -> "ModuleType":
     sys.dont_write_bytecode = True
     if BESIDE not in sys.path:
         sys.path.insert(0, BESIDE)
-    module: ModuleType = __import__(name)
-    return module
+    return __import__(name)
 
 
 def read_all(descriptor: int) -> bytes:

@@ -26,35 +26,35 @@ AT_ONCE = 4
 LAST = b"came to no such line"
 
 _TRACED = """
-import os, sys
-path, number, wanted = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-seen = 0
+import os, posix, sys
 
-def trace(frame, event, argument):
-    global seen
-    if not frame.f_code.co_filename.startswith(os.path.dirname(path)):
-        return None
-    if event == "line" and frame.f_code.co_name != "<module>":
-        seen += 1
-        if seen == wanted:
-            os.kill(os.getpid(), number)
-    return trace
+def prepare(path, number, wanted):
+    seen, folder, kill, own, write, leave = 0, os.path.dirname(path), os.kill, os.getpid(), os.write, os._exit
 
-sys.argv = [path]
+    def trace(frame, event, argument):
+        nonlocal seen
+        if not frame.f_code.co_filename.startswith(folder):
+            return None
+        if event == "line" and frame.f_code.co_name != "<module>":
+            seen += 1
+            if seen == wanted:
+                kill(own, number)
+        return trace
+
+    def ended(code):
+        if seen < wanted:
+            write(2, b"came to no such line")
+        leave(code)
+
+    os._exit = posix._exit = ended
+    sys.settrace(trace)
+
+path, number, wanted = sys.argv[1:]
 with open(path) as file:
     code = compile(file.read(), path, "exec")
-names = {"__name__": "__main__", "__file__": path}
-sys.modules["__main__"].__dict__.update(names)
-leave = os._exit
-
-def ended(code):
-    if seen < wanted:
-        os.write(2, b"came to no such line")
-    leave(code)
-
-os._exit = ended
-sys.settrace(trace)
-exec(code, sys.modules["__main__"].__dict__)
+__file__ = path
+prepare(path, int(number), int(wanted))
+exec(code, globals())
 """
 
 

@@ -17,8 +17,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 if sys.platform == "win32":
     import msvcrt
@@ -49,8 +49,7 @@ class InstallFailed(Exception):  # noqa: N818 - errors name the condition
     """The environment could not be made; the text tells a person why and what to do. What was there still is."""
 
 
-@dataclass(frozen=True)
-class Parcel:
+class Parcel(NamedTuple):
     """What is to be installed. Shape: `sources` are pip's options for packages brought along, none for the network."""
 
     wheel: Path

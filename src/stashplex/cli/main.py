@@ -6,7 +6,9 @@ from stashplex.cli.clearing import pending
 from stashplex.cli.config import config_group
 from stashplex.cli.dead import dead
 from stashplex.cli.demo import demo
+from stashplex.cli.match import ignore, match, pin, unignore, unmatched, unpin
 from stashplex.cli.outages import breaker, outages
+from stashplex.cli.paths import paths
 from stashplex.cli.plan import plan
 from stashplex.cli.serve import serve
 from stashplex.cli.show import status, why
@@ -30,6 +32,7 @@ def main() -> None:
 
 for command in (
     *(sync, serve, stop, plan, status, why, dead, pending, outages, breaker, config_group, store, support, demo),
+    *(match, pin, unpin, ignore, unignore, unmatched, paths),
     import_stash2plex,
 ):
     main.add_command(command)

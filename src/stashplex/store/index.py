@@ -127,10 +127,10 @@ _PAGE = (
     .order_by(plex_item.c.id)
     .limit(bindparam("limit"))
 )
-_FIND_BY_KEY = (
+_FIND_ANYWHERE = (
     select(plex_item.c.id, *_PART)
-    .where(_IS_OF_PLEX, plex_item.c.rating_key == bindparam("of_key"))
-    .order_by(plex_item.c.id)
+    .where(_IS_OF_PLEX, plex_item.c.name_key == bindparam("of_name"))
+    .order_by(plex_item.c.section, plex_item.c.id)
 )
 
 
@@ -224,10 +224,10 @@ class PlexIndex:
         """Return the parts whose file has one of the sizes. Shape: as `find_by_path`. Units: bytes."""
         return self._rows(_FIND_BY_SIZE, plex_id, sections, sorted(set(sizes)))
 
-    def find_parts(self, plex_id: PlexId, rating_key: RatingKey) -> list[IndexedPart]:
-        """Return the parts of one item, in whatever library it is."""
+    def find_anywhere(self, plex_id: PlexId, path: str) -> list[IndexedPart]:
+        """Return the parts of any library whose file has the base name of a path."""
         with self._database.read() as connection:
-            rows = connection.execute(_FIND_BY_KEY, {"plex_id": plex_id, "of_key": rating_key})
+            rows = connection.execute(_FIND_ANYWHERE, {"plex_id": plex_id, "of_name": name_key(path)})
             return [_part(row) for row in rows]
 
     def iter_parts(self, plex_id: PlexId, sections: Collection[SectionKey]) -> Iterator[IndexedPart]:

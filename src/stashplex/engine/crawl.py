@@ -14,7 +14,7 @@ from stashplex.base.errors import ConfigError, Server, SideEmpty
 from stashplex.domain.item import Section
 from stashplex.engine.target import Target
 from stashplex.plex.client import PlexClient
-from stashplex.store.index import PlexIndex
+from stashplex.store.index import PlexIndex, SectionState
 
 SMALL = 20
 """Files in a library of which a person may well remove most at once."""
@@ -49,6 +49,10 @@ class Crawler:
     def start_round(self) -> None:
         """Allow one more refresh on demand: the entries that wait for a file are about to be tried again."""
         self._may_refresh = True
+
+    def last_crawls(self) -> tuple[SectionState | None, ...]:
+        """Return what is known of each library's last crawl, whichever process made it."""
+        return tuple(self._index.section_state(self._target.plex_id, one.key) for one in self._target.sections)
 
     async def refresh_once(self) -> bool:
         """Refresh unless that was done in this round; tell whether the index has become fresher meanwhile."""

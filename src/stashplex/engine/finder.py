@@ -1,7 +1,7 @@
 """Notices files that Plex did not have and has now, and wakes the scenes that wait for them, the dead ones too.
 
-It asks Plex only while something is missing: one short request, and a crawl when the libraries changed. The
-invariant: what is woken has its file in the index.
+It asks Plex only while something is missing: one short request, and a crawl when the libraries changed. Invariants:
+what is woken has its file in the index; each crawl, whoever made it, is looked through to its end.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from stashplex.engine.crawl import Crawler
 from stashplex.engine.matcher import Matcher
 from stashplex.engine.target import Target
 from stashplex.stash.client import StashClient
+from stashplex.store.index import SectionState
 from stashplex.store.ledger import Ledger
 from stashplex.store.waking import Waking
 
@@ -42,6 +43,7 @@ class Finder:
         self._target = target
         self._matcher = matcher
         self._clock = clock
+        self._looked_at: tuple[SectionState | None, ...] = ()
 
     async def run_once(self) -> int:
         """Look for what is missing; return how many scenes were woken. Raises: ServerError, SideEmpty, ConfigError."""
@@ -50,7 +52,9 @@ class Finder:
         if not page:
             return 0
         self._crawler.start_round()
-        if not await self._crawler.refresh_once():
+        await self._crawler.refresh_once()
+        crawled = self._crawler.last_crawls()
+        if crawled == self._looked_at:
             return 0
         woken = 0
         while page:
@@ -59,6 +63,7 @@ class Finder:
             if found:
                 woken += self._ledger.mark(plex_id, found, now=self._clock.now(), priority=Priority.BULK)
             page = self._waking.list_missing(plex_id, after=page[-1], limit=PAGE)
+        self._looked_at = crawled
         return woken
 
     async def _found(self, scenes: Sequence[Scene]) -> list[SceneId]:

@@ -11,6 +11,7 @@ from anyio.lowlevel import checkpoint
 
 from stashplex.base.errors import (
     ConfigError,
+    MatchAmbiguous,
     PlexNotFound,
     Server,
     ServerError,
@@ -208,11 +209,11 @@ class Planner:
         return items
 
     async def _matched(self, scenes: Sequence[Scene]) -> dict[SceneId, Judgement | Failed]:
-        """Match a batch; when Plex seems to lack a file, look once more after the index was refreshed."""
+        """Match a batch; when Plex seems to lack a file or to have it twice, look once more in a refreshed index."""
         matches = await self._matcher.judge_all(scenes)
-        missing = [scene for scene in scenes if _is_missing(matches[scene.id])]
-        if missing and await self._crawler.refresh_once():
-            matches |= await self._matcher.judge_all(missing)
+        doubtful = [scene for scene in scenes if _is_doubtful(matches[scene.id])]
+        if doubtful and await self._crawler.refresh_once():
+            matches |= await self._matcher.judge_all(doubtful)
         return matches
 
     async def _planned(
@@ -269,5 +270,8 @@ def _is_fresh(judged: Judgement | Failed, items: Mapping[RatingKey, Item]) -> bo
     return all((item := items.get(found.rating_key)) and is_still_matched(found, item) for found in _found(judged))
 
 
-def _is_missing(judged: Judgement | Failed) -> bool:
-    return isinstance(judged, Judgement) and any(isinstance(problem, PlexNotFound) for problem in judged.problems)
+def _is_doubtful(judged: Judgement | Failed) -> bool:
+    """Tell whether an index that is behind may be all that is wrong."""
+    return isinstance(judged, Judgement) and any(
+        isinstance(problem, PlexNotFound | MatchAmbiguous) for problem in judged.problems
+    )

@@ -10,6 +10,7 @@ from stashplex.base.transport import Fault, Request, Response, Transport, Transp
 from stashplex.domain.entry import State
 from stashplex.domain.scene import SceneId
 from stashplex.sim.content.catalogue import Catalogue
+from stashplex.sim.plex.tagging import retire
 from worlds import World, a_world
 
 pytestmark = pytest.mark.anyio
@@ -146,3 +147,33 @@ async def crash_after_the_first_edit(world: World, failing: Failing) -> None:
         entry = app.store.ledger.find(app.store.overview.list_plex()[0].id, SceneId(1))
         assert entry is not None
         assert entry.settled_generation < entry.generation
+
+
+async def test_two_items_that_a_person_made_one_are_one_for_the_next_try(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 3)
+    file = world.plex.world.items[next(iter(world.plex.world.items))].files[0]
+    twin = world.plex.add_item(world.section, files=[(file.path, file.size_bytes, file.duration_ms)])
+    await world.sync()
+    assert [error for _, _, error in states(world)].count("MatchAmbiguous") == 1
+    retire(world.plex.world, world.plex.item(twin))
+    with world.app() as app:
+        target = await app.connect()
+        await app.intake(target).mark_all(lambda _: None)
+        await app.scheduler(target, app.crawler(target), lambda _: None).run_until_idle(0)
+    assert {state for state, _, _ in states(world)} == {State.SYNCED}
+
+
+async def test_a_file_that_was_crawled_when_stash_failed_is_found_by_the_next_look(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 3)
+    world.settings["not_found_limit"] = 0
+    item = world.plex.world.items[next(iter(world.plex.world.items))]
+    file = item.files[0]
+    retire(world.plex.world, item)
+    await world.sync()
+    assert [error for _, _, error in states(world)].count("PlexNotFound") == 1
+    world.plex.add_item(world.section, files=[(file.path, file.size_bytes, file.duration_ms)])
+    with world.app() as app:
+        target = await app.connect()
+        await app.crawler(target).refresh(lambda *_: None)  # another process, or one whose question to Stash failed
+        finder = app.finder(target, app.crawler(target))
+        assert [await finder.run_once() for _ in range(2)] == [1, 0]

@@ -10,13 +10,25 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import first_sync, growth, hook, ledger, listing, matching, page, processor, request_counts, retention
+from bench import (
+    first_sync,
+    growth,
+    hook,
+    latency,
+    ledger,
+    listing,
+    matching,
+    page,
+    processor,
+    request_counts,
+    retention,
+)
 from bench.result import Measure, Result, load_average, machine
 from stashplex.base.clock import SystemClock
 
 MEASURES = {
     module.NAME: Measure(module.NAME, module.measure)
-    for module in (request_counts, first_sync, listing, matching, growth, ledger, retention, processor, hook)
+    for module in (request_counts, first_sync, listing, matching, growth, ledger, retention, processor, hook, latency)
 }
 _console = Console(soft_wrap=False, width=150, highlight=False)
 

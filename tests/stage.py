@@ -7,7 +7,7 @@ one service as `stashplex serve` does; `Stage.event` is what the hook leaves; th
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from typing_extensions import override
 from asgi import AsgiTransport
 from simulation.virtual import VirtualClock, run_virtually
 from stashplex.app import SPOOL_NAME, App
-from stashplex.base.transport import Request, Response, Transport
+from stashplex.base.transport import Fault, Request, Response, Transport, TransportFailed
 from stashplex.domain.entry import Entry, PlexId
 from stashplex.domain.scene import SceneId
 from stashplex.engine.service import Service
@@ -81,10 +81,10 @@ class Stage:
                 yield app
                 group.cancel_scope.cancel()
 
-    def event(self, *scenes: int, kind: str = "Scene.Update.Post") -> None:
-        """Leave what the hook leaves for a change of each scene."""
+    def event(self, *scenes: int, kind: str = "Scene.Update.Post", fields: Sequence[str] = ("title",)) -> None:
+        """Leave what the hook leaves for a change of each scene, or of something else."""
         for scene in scenes:
-            told = {"type": kind, "id": scene, "at": self.clock.now().isoformat(), "fields": ["title"]}
+            told = {"type": kind, "id": scene, "at": self.clock.now().isoformat(), "fields": list(fields)}
             self.drop(json.dumps(told).encode())
 
     def drop(self, content: bytes) -> Path:
@@ -105,6 +105,10 @@ class Stage:
     @property
     def spool(self) -> Path:
         return self.world.data_dir / SPOOL_NAME
+
+    def stash_is(self, *, up: bool) -> None:
+        """Let Stash refuse connections, or listen again."""
+        self.stash.crash = None if up else TransportFailed(Fault.CONNECT, "connection refused")
 
     def plex_is(self, *, up: bool) -> None:
         """Let Plex refuse connections, or listen again."""
@@ -156,9 +160,10 @@ def play(
     *,
     films: int = 3,
     latency_s: float = 0.01,
+    before: Callable[[Stage], None] = lambda _: None,
     **settings: object,
 ) -> None:
-    """Run a test on virtual time. The library has been synced before, unless it has no films."""
+    """Run a test on virtual time. The library has been synced before, unless it has no films; `before` that, too."""
     clock = VirtualClock(START)
     world = a_world(folder, films, clock=clock, posters=False)
     world.settings |= settings
@@ -172,6 +177,7 @@ def play(
     world.chance = random.Random(11)
 
     async def main() -> None:
+        before(stage)
         await world.sync()
         for line in (stage.stash, stage.plex):
             line.sent.clear()

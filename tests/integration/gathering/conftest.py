@@ -1,0 +1,8 @@
+"""The simulated Stash starts real hooks; one event loop is enough for that."""
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from contract.settings.wire_effects import self_signed
 from programs import Environment, Servers, command, misbehaving
 
 pytestmark = pytest.mark.e2e
@@ -146,6 +147,15 @@ def test_a_page_in_place_of_stash_is_explained(environment: Environment) -> None
 def test_tls_where_there_is_none_is_explained(environment: Environment, servers: Servers) -> None:
     environment["STASHPLEX_PLEX_URL"] = servers.told["plex_url"].replace("http:", "https:")
     assert "TLS" in printed(environment, "check", code=3)["plex"]["error"]
+
+
+def test_a_certificate_that_a_server_signed_for_itself_is_explained(environment: Environment) -> None:
+    with self_signed() as url:
+        checked = printed(environment | {"STASHPLEX_PLEX_URL": url}, "check", code=3)
+        assert "certificate is not trusted (self-signed certificate)" in checked["plex"]["error"]
+        assert "STASHPLEX_PLEX_VERIFY_TLS" in checked["plex"]["hint"]
+        unchecked = {"STASHPLEX_PLEX_URL": url, "STASHPLEX_PLEX_VERIFY_TLS": "off"}
+        assert "certificate" not in printed(environment | unchecked, "check", code=3)["plex"]["error"]
 
 
 def test_nothing_is_fetched_from_a_stash_that_is_down(as_plugin: Environment, tmp_path: Path) -> None:

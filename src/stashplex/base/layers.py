@@ -239,7 +239,8 @@ def typed_after(
 
 
 def _problem(key: str, origin: Origin, error: _WrongError, *, is_error: bool, is_covered: bool) -> Problem:
-    reason = error.reason[:1].lower() + error.reason[1:]
+    reason = error.reason.removeprefix("Input ")
+    reason = reason[:1].lower() + reason[1:]
     hint = error.hint or f"{Settings.model_fields[key].description}"
     return Problem(key, origin, f"The setting {key} ({origin.where}) {reason}.", hint, is_error, is_covered)
 

@@ -23,6 +23,9 @@ from stashplex.cli.run import load_layers
 logger = structlog.get_logger()
 
 LOOK_S = 60.0
+WAIT_S = 10.0
+"""The same while nothing can be done: somebody may be typing the token just now."""
+
 Serve = Callable[[Settings], Awaitable[None]]
 Refresh = Callable[[Loaded], Awaitable[object]]
 Trouble = tuple[str, str]
@@ -65,7 +68,7 @@ class Reloader:
                 if self._data_dir is None or read_connection(self._data_dir) is None:
                     raise
                 self._tell_failure(error)
-                await self._look()
+                await self._look(WAIT_S)
 
     def read(self) -> Settings:
         """Return the settings that count now, and say what is wrong with others. Raises: ConfigError."""
@@ -101,7 +104,7 @@ class Reloader:
     async def _changed(self, settings: Settings) -> None:
         """Return when other settings count, and they are good."""
         while True:
-            await self._look()
+            await self._look(LOOK_S)
             try:
                 new = self.read()
             except ConfigError as error:
@@ -113,9 +116,9 @@ class Reloader:
                 logger.info("settings_changed", keys=changed)
                 return
 
-    async def _look(self) -> None:
+    async def _look(self, pause_s: float) -> None:
         """Wait for the next look, and ask Stash."""
-        with anyio.move_on_after(LOOK_S):
+        with anyio.move_on_after(pause_s):
             await self._hurried.wait()
         self._hurried = anyio.Event()
         await self._renew()

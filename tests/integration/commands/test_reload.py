@@ -15,7 +15,7 @@ from simulation.virtual import VirtualClock, run_virtually
 from stashplex.base.config import Settings
 from stashplex.base.errors import ConfigError, Server, ServerUnreachable
 from stashplex.base.layers import Loaded
-from stashplex.cli.reload import LOOK_S, Reloader
+from stashplex.cli.reload import LOOK_S, WAIT_S, Reloader
 
 TOKEN = "S3cretToken-0123"
 
@@ -161,7 +161,7 @@ def test_the_service_of_a_plugin_waits_for_what_is_missing(stand: Stand, logged:
         await anyio.sleep(10 * LOOK_S)
         assert stand.ended == []
         stand.typed["plex_token"] = token
-        await anyio.sleep(LOOK_S)
+        await anyio.sleep(WAIT_S)
         assert stand.served[-1].plex_token
         await anyio.sleep(10 * LOOK_S)
         assert stand.ended == []

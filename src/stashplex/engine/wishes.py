@@ -72,7 +72,9 @@ class Wishes:
         async for page in self._stash.iter_scene_ids():
             ids = [row.id for row in page]
             in_step = self._afresh.in_step(self._plex_id, ids)
-            marked += self._intake.mark_changed([scene_id for scene_id in ids if scene_id not in in_step])
+            missing = [scene_id for scene_id in ids if scene_id not in in_step]
+            now = self._clock.now()
+            marked += self._ledger.mark(self._plex_id, missing, now=now, priority=Priority.BULK, spares_dismissed=True)
         return marked
 
     async def _repush_all(self) -> int:

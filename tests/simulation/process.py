@@ -145,6 +145,8 @@ class Stand:
         self.account.reach("quiet, waiting for files" if missing else "quiet, nothing to do")
         tries = 6 * missing * minutes if missing else 0
         looks = minutes + 4 * commits if missing else 0
+        if self.weather.poll_interval_s:  # what a poll sees for the first time is looked at once more, all of it
+            tries, looks = 60 * minutes, 6 * minutes
         if (
             reads > 2 * minutes + 6 + 2 * sent[Server.STASH] + 6 * commits + 4 * sent[Server.PLEX]
             or commits > 8 + tries

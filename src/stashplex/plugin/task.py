@@ -28,6 +28,7 @@ RESTART_S = 30.0
 LOST_S = 30.0
 HANDOVER_S = 30.0
 NOT_INSTALLED = "The service is not installed yet: run the task 'Install or upgrade the service' once."
+STOPPED = "The service does not run; the next change in Stash or the task 'Start service' starts it."
 NOT_HERE = "The service runs on another machine ({}): use stashplex there for this."
 
 REQUESTS: dict[str, tuple[str, dict[str, int]]] = {
@@ -168,8 +169,11 @@ class Desk:
         """Run a command of the installed program and print what it says; leave it alone when it takes long."""
         if self.service.is_elsewhere:
             return self.command_elsewhere(mode)
-        if not self.python:
+        state = self.state()
+        if state == "missing":
             raise Failed(NOT_INSTALLED)
+        if mode == "status":
+            hook.say("i", self.progress_line() if state == "running" else STOPPED)
         os.makedirs(self.path("tasks"), mode=0o700, exist_ok=True)
         earlier = contact.take_result(self.data_dir, mode)
         if earlier is not None:

@@ -133,6 +133,15 @@ def test_stopping_and_starting_the_service(town: Town) -> None:
     wait_until(lambda: town.title(2) == "While it was stopped")
 
 
+def test_status_says_whether_the_service_runs(town: Town) -> None:
+    town.run("start_service")
+    wait_until(lambda: town.status() != {})
+    assert "The service runs: 0 scenes in step" in town.run("status").said
+    town.run("stop_service")
+    wait_until(lambda: not town.is_served())
+    assert "The service does not run" in town.run("status").said
+
+
 def test_an_edit_starts_the_service_and_reaches_plex(town: Town) -> None:
     town.edit(3, "From the hook")
     wait_until(lambda: town.title(3) == "From the hook")

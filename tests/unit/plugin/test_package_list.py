@@ -13,8 +13,10 @@ from stashplex.base.shown import SHOWN_IN_STASH
 from stashplex.plugin import contact, task
 from stashplex.sim.stash.plugin import Plugin, read_manifest
 from stashplex.version import __version__
+from stashplex.web.chip import Standing
 
 ROOT = Path(__file__).parents[3]
+SCRIPT = (ROOT / "src/stashplex/plugin/ui/stashplex.js").read_text("utf-8")
 NOT_SHIPPED = {"__init__.py"}
 OWN_MODES = {"install", "start_service", "stop_service"}
 
@@ -81,3 +83,15 @@ def test_the_settings_are_those_of_the_table(plugin: Plugin) -> None:
 def test_the_sentence_that_asks_for_the_install_task_names_it_as_the_manifest_does(plugin: Plugin) -> None:
     (name,) = [each.name for each in plugin.tasks if each.default_args["mode"] == "install"]
     assert f"'{name}'" in task.NOT_INSTALLED
+
+
+def test_the_page_has_words_for_every_standing_of_a_scene() -> None:
+    looks = re.search(r"const LOOKS = \{(.*?)\n  \};", SCRIPT, re.DOTALL)
+    assert looks
+    known = set(re.findall(r"^    (\w+): \{ words", looks[1], re.MULTILINE))
+    assert {standing.value for standing in Standing} <= known
+
+
+def test_the_page_calls_nothing_but_operations_of_the_plugin() -> None:
+    assert set(re.findall(r'mode: "(\w+)"', SCRIPT)) == {"scene", "sync_scene"}
+    assert re.findall(r"fetch\(|XMLHttpRequest|WebSocket|sendBeacon|innerHTML|eval\(", SCRIPT) == []

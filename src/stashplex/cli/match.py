@@ -1,4 +1,4 @@
-"""`stashplex match`, `pin`, `ignore`, `unmatched` and their opposites: which item a scene is, by evidence or by decision.
+"""`stashplex match`, `pin`, `ignore`, `unmatched` and their opposites: which item a scene is, and who said so.
 
 What a person decides is stored before anything else happens, and the scene is then marked, so that the service or the
 next sync acts on it. Nothing here writes to Plex.

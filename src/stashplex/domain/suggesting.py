@@ -170,7 +170,11 @@ def _spelt(segments: Sequence[str], example: str) -> str:
 
 def _sorted(rules: Iterable[PathRule]) -> list[PathRule]:
     """Return rules with inner folders before outer ones, so that none keeps another from being reached."""
-    return sorted(rules, key=lambda rule: (-path_key(rule.stash_prefix).count("/"), path_key(rule.stash_prefix)))
+    return sorted(rules, key=lambda rule: (-_depth(rule.stash_prefix), path_key(rule.stash_prefix)))
+
+
+def _depth(folder: str) -> int:
+    return sum(bool(segment) for segment in path_key(folder).split("/"))
 
 
 def _spread(right: dict[PathRule | None, list[tuple[str, str]]]) -> tuple[tuple[str, str], ...]:

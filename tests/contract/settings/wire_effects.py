@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -88,19 +88,24 @@ def deaf() -> Iterator[str]:
 def reaches(server: str, place: Callable[[], Any], method: str = "GET", body_bytes: int = 0) -> Any:
     """Return an observation of what becomes of one request to a server."""
 
-    def observe(_folder: Path, settings: Mapping[str, object]) -> object:
-        async def ask(url: str) -> object:
-            async with open_seams(Settings.model_validate(settings)) as seams:
-                with anyio.move_on_after(PATIENT_S):
-                    try:
-                        request = Request(method, url, body=b"x" * body_bytes)
-                        return (await getattr(seams, server).send(request)).status
-                    except TransportFailed as failure:
-                        return failure.fault.value
-                return "it waits"
+    async def ask(url: str, settings: Mapping[str, object]) -> object:
+        async with open_seams(Settings.model_validate(settings)) as seams:
+            with anyio.move_on_after(PATIENT_S):
+                try:
+                    request = Request(method, url, body=b"x" * body_bytes)
+                    return (await getattr(seams, server).send(request)).status
+                except TransportFailed as failure:
+                    return failure.fault.value
+            return "it waits"
 
-        with place() as url:
-            return anyio.run(ask, url)
+    def observe(_folder: Path, settings: Mapping[str, object]) -> object:
+        async def asked() -> object:
+            with place() as url:
+                seen = await ask(url, settings)
+            await anyio.sleep(0.1)  # what waits to be sent ends with the place
+            return seen
+
+        return anyio.run(asked)
 
     return observe
 
@@ -118,7 +123,7 @@ def place_of_the_store(folder: Path, settings: Mapping[str, object]) -> object:
 
 def network_drive(folder: Path, settings: Mapping[str, object]) -> object:
     """Use a folder whose name says that it is on another machine, wherever the test runs."""
-    data_dir = Path("\\\\nas\\share") / folder.name
+    data_dir = Path("\\\\nas\\share") / folder.name  # elsewhere than on Windows, a folder below the present one
     given = Settings.model_validate({"plex_token": "x", "data_dir": data_dir} | dict(settings))
 
     async def use() -> object:
@@ -128,7 +133,8 @@ def network_drive(folder: Path, settings: Mapping[str, object]) -> object:
         except StoreError as error:
             return "network drive" in str(error)
 
-    return anyio.run(use)
+    with chdir(folder):
+        return anyio.run(use)
 
 
 def service_file(member: str) -> Any:

@@ -12,6 +12,7 @@ from asgi import AsgiTransport
 from ledgers import DEAD, lease, mark, settle
 from stage import Stage, entry_of, play, plex_id
 from stashplex.app import App
+from stashplex.base.errors import ServerUnreachable
 from stashplex.base.transport import Fault, Request, Response, Transport, TransportFailed
 from stashplex.domain.entry import State
 from stashplex.domain.scene import SceneId
@@ -33,12 +34,13 @@ class Counting(Transport):
         self.sent: list[Request] = []
         self.refuses = ""
         self.is_mute_after_upload = False
+        self.is_broken = False
 
     @override
     async def send(self, request: Request) -> Response:
         has_uploaded = self.is_mute_after_upload and self.count("POST ")
         self.sent.append(request)
-        if has_uploaded and request.method == "GET":
+        if self.is_broken or (has_uploaded and request.method == "GET"):
             raise TransportFailed(Fault.BROKEN, "the connection broke")
         if self.refuses and request.method == "PUT":
             pairs = [pair for pair in request.url.split("&") if not pair.startswith(self.refuses)]
@@ -180,6 +182,35 @@ def test_a_time_that_a_clock_moved_while_nobody_looked_is_brought_back(tmp_path:
             await stage.until(lambda: stage.title(1) == "Another", 620)
 
     play(tmp_path, act)
+
+
+@pytest.mark.anyio
+async def test_a_tie_that_a_person_resolved_in_plex_is_none_any_more(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 2, posters=False)
+    film = Catalogue().film(1)
+    world.plex.add_item(world.section, files=[(film.plex_path, film.size, 1000)], title="The same file")
+    assert (await world.sync()).dead == 1
+    world.plex.remove_item(world.item_of(film))
+    assert (await world.sync(1)).synced == 1
+
+
+@pytest.mark.anyio
+async def test_a_look_for_missing_files_that_failed_is_done_again(tmp_path: Path) -> None:
+    """The first look crawls, and then cannot ask Stash; Plex does not change any more."""
+    world = a_world(tmp_path, 2, posters=False)
+    film = Catalogue().film(1)
+    world.plex.remove_item(world.item_of(film))
+    assert (await world.sync()).waiting == 1
+    world.plex.add_item(world.section, files=[(film.plex_path, film.size, 1000)], title=film.stem)
+    world.stash_transport = stash = Counting(world, AsgiTransport(world.stash.app))
+    with world.app() as app:
+        target = await app.connect()
+        finder = app.finder(target, app.crawler(target))
+        stash.is_broken = True
+        with pytest.raises(ServerUnreachable):
+            await finder.run_once()
+        stash.is_broken = False
+        assert [await finder.run_once() for _ in range(2)] == [1, 0]
 
 
 @pytest.mark.anyio

@@ -61,9 +61,22 @@ is which: `/stash/folder=/plex/folder`, several of them separated by semicolons.
 STASHPLEX_PATH_MAP='/data=/mnt/media/stash; /data2/old=/mnt/archive'
 ```
 
-`/data` says nothing about `/database`: a rule fits whole folder names only. Windows paths work on either side
-(`D:\\videos=/mnt/videos`). A path that no rule fits is looked for as it is. A file that is found by neither is looked
-for by its name and its size in bytes together; a name alone is never enough.
+`/data` says nothing about `/database`: a rule fits whole folder names only. Windows paths and shares work on either
+side (`D:\\videos=/mnt/videos`); on them case means nothing, elsewhere it does, unless `stash_path_case` or
+`plex_path_case` says otherwise. A path that no rule fits is looked for as it is.
+
+A rule that begins with `re:` is a regular expression over Stash's path, with `/` between folders on every system. It
+fits at the start of the path, what is behind the fit stays, and the last `=` divides it from its replacement:
+`re:/disk(\\d+)/=/mnt/d\\1/` turns `/disk3/a/b.mkv` into `/mnt/d3/a/b.mkv`. A value of several lines has a rule on each
+line instead of semicolons, and in the file a list of rules is fine too, one text each:
+
+```toml
+path_map = ['/data=/mnt/media/stash', 're:/disk(\\d+)/=/mnt/d\\1/']
+```
+
+Rules that can never be reached, expressions that are none and groups that do not exist are errors that name the rule.
+`stashplex paths suggest` proposes a path map from the files of both servers, `stashplex paths test PATH` tries the one
+in use. How files are matched beyond the path map: [matching](matching.md).
 
 ## A file
 

@@ -245,3 +245,24 @@ def evidence(folder: Path, settings: Mapping[str, object]) -> object:
     anyio.run(world.sync)
     with world.app() as app:
         return [link.evidence for link in app.store.overview.links_for(plex_id(app), [SceneId(1)])[SceneId(1)]]
+
+
+def a_moved_file(path: str, size: int | None = None) -> Observe:
+    """Return how a scene is found whose file Plex shows at another path."""
+
+    def found(folder: Path, settings: Mapping[str, object]) -> object:
+        world = a_world(folder, 1)
+        one = Catalogue().film(1)
+        world.plex.remove_item(world.item_of(one))
+        world.plex.add_item(world.section, [(path or one.plex_path.upper(), size or one.size, 1000)])
+        world.settings |= settings
+        anyio.run(world.sync)
+        with world.app() as app:
+            links = app.store.overview.links_for(plex_id(app), [SceneId(1)])
+            return [link.evidence for link in links.get(SceneId(1), ())]
+
+    return found
+
+
+def a_name_alone(folder: Path, settings: Mapping[str, object]) -> object:
+    return a_moved_file(f"/elsewhere/{Catalogue().film(1).file_name}", 5)(folder, settings)

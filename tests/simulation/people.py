@@ -56,7 +56,7 @@ class People:
             (1, self.destroy),
             (1, self.rebuild),
             (2, self.restart_keys),
-            (1, self.lose_file),
+            (2, self.lose_file),
             (1, self.bring_back),
             (3, self.scan_plex),
             (2, self.sync_by_hand),
@@ -225,6 +225,9 @@ class People:
             self.scenery.plex.remove_file(file.path)
             self.lost.append((file.path, file.size_bytes, file.duration_ms))
             self.scan_plex()
+            for number in sorted(self.wire.scenes_with(item) & set(self._scenes())):
+                self._edit(number)  # or nobody would miss it
+                self.mark(number)
 
     def bring_back(self) -> None:
         """Put a lost file back where it was; who waits for it is not told."""
@@ -268,8 +271,9 @@ class People:
             self.mark(number)
 
     def sync_by_hand(self) -> None:
-        """Ask for all scenes as a person's `sync` does."""
+        """Ask for all scenes as a person's `sync` does, and then go on with edits: these go first."""
         self.asking.sync(self._scenes())
+        self.edit_many()
 
     def mark(self, number: int) -> None:
         """Leave an event in the spool, as the hook does."""

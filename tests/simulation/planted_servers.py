@@ -15,6 +15,7 @@ from stashplex.base.errors import ServerError
 from stashplex.domain import breaker as breaker_rules
 from stashplex.domain.breaker import Breaker, BreakerState, Cause
 from stashplex.engine import finder, gate, scheduler, spooling, wakeup
+from stashplex.plex.client import PlexClient
 from stashplex.store import spool
 from stashplex.store.breakers import Breakers
 
@@ -60,12 +61,13 @@ def breaker_not_asked() -> Sequence[tuple[object, str, object]]:
 
 @planted
 def not_found_opens_the_breaker() -> Sequence[tuple[object, str, object]]:
-    real = wire.Peer._failure
+    """Items that are gone look like a server that is gone."""
 
-    def failure(self: wire.Peer, response: Any, *, is_write: bool) -> ServerError | None:
-        return self.not_there(404) if response.status == 404 else real(self, response, is_write=is_write)
+    async def halved(self: PlexClient, _keys: object) -> Any:
+        await anyio.lowlevel.checkpoint()
+        raise self._peer.told(self._peer.not_there(404))
 
-    return [(wire.Peer, "_failure", failure)]
+    return [(PlexClient, "_halved", halved)]
 
 
 @planted

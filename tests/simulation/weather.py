@@ -147,6 +147,7 @@ def draw(seed: int) -> Weather:
     has_crashes = dice.random() < 0.5
     more = random.Random(f"more weather {seed}")
     freezes = _freezes(more)
+    poison = random.Random(f"poison {seed}").randint(1, scenes) if more.random() < 0.1 else None
     return Weather(
         start=_start(dice),
         scenes=scenes,
@@ -170,10 +171,11 @@ def draw(seed: int) -> Weather:
         missing_fails_batch=dice.random() < 0.2,
         noop_touches=dice.random() < 0.2,
         has_posters=dice.random() < 0.6,
-        poison=dice.randint(1, scenes) if dice.random() < 0.1 else None,
+        poison=poison,
         freezes=freezes,
         patience=more.choice((IMPATIENT[0], *IMPATIENT)),
-        poll_interval_s=more.choice((0.0, 0.0, 0.0, 120.0, 900.0)),
+        # not beside a poison entry: the poll of each start would give it all its tries back
+        poll_interval_s=more.choice((0.0, 0.0, 0.0, 120.0, 900.0)) if poison is None else 0.0,
     )
 
 

@@ -76,6 +76,12 @@ class Stash:
         assert "errors" not in told, told
         return told["data"]
 
+    def read(self, path: str) -> bytes:
+        """Return what the server shows under an address."""
+        headers = {"ApiKey": self.key} if self.key else {}
+        with urlopen(Request(self.url + path, headers=headers), timeout=PATIENCE_S) as answer:
+            return bytes(answer.read())
+
     def use_source(self, index: Path, folder: str = "stashplex") -> None:
         """Have the server install from an index, below a folder of its plugins path."""
         self.source = index.as_uri()

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from e2e.plugin.hooking import wait_until
-from e2e.plugin.shelf import FILMS, INSTALL_TASK, Stash, build, live, simulated
+from e2e.plugin.shelf import FILMS, INSTALL_TASK, ROOT, Stash, build, live, simulated
 from programs import Servers, serving
 from stashplex.version import __version__
 
@@ -27,6 +27,7 @@ SLOW_S = 600
 """So long an installation over the network may take."""
 OFFLINE = "The package index cannot be reached"
 SCENE = 1
+UI = ROOT / "src/stashplex/plugin/ui"
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,10 @@ def test_the_zip_holds_plain_files_readable_by_everybody_and_changed_by_nobody_e
 def test_it_is_there_as_soon_as_it_is_installed(stash: Stash) -> None:
     (plugin,) = [each for each in stash.plugins() if each["id"] == "stashplex"]
     assert plugin["version"] == __version__
-    assert plugin["paths"] == {"javascript": ["stashplex.js"], "css": ["stashplex.css"]}
+    for kind, (address,) in plugin["paths"].items():
+        assert urlsplit(address).path == f"/plugin/stashplex/{kind}"
+        name = {"javascript": "stashplex.js", "css": "stashplex.css"}[kind]
+        assert stash.read(f"/plugin/stashplex/{kind}").strip() == (UI / name).read_bytes().strip()
 
 
 def test_before_the_service_is_installed_events_wait_and_tasks_say_so_in_a_sentence(fresh: Stash) -> None:

@@ -34,6 +34,7 @@ from stashplex.sim.stash.package import Packages
 from stashplex.sim.stash.person import Person
 from stashplex.sim.stash.picture import Pictures
 from stashplex.sim.stash.plugin import Shelf
+from stashplex.sim.stash.plugin_files import PluginFiles
 from stashplex.sim.stash.process import Starter
 from stashplex.sim.stash.scan import Scanner
 from stashplex.sim.stash.scene_filter import SceneFilters
@@ -149,6 +150,7 @@ class StashSim(Person):
 
     def _inside(self) -> App:
         endpoint, pictures = Endpoint(self.parts, self.counts), Pictures(self.parts)
+        plugin_files = PluginFiles(self.parts.shelf)
         return Starlette(
             routes=[
                 Route("/graphql", endpoint.__call__, methods=["GET", "POST"]),
@@ -163,6 +165,8 @@ class StashSim(Person):
                 _get_only("/tag/{id:int}/image", pictures.tag),
                 _get_only("/group/{id:int}/frontimage", pictures.group_front),
                 _get_only("/group/{id:int}/backimage", pictures.group_back),
+                _get_only("/plugin/{plugin}/javascript", plugin_files.javascript),
+                _get_only("/plugin/{plugin}/css", plugin_files.css),
                 Route("/", _page, methods=["GET"]),
             ],
             lifespan=lambda _: self.running(),

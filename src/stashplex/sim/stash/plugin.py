@@ -149,8 +149,8 @@ class Shelf:
         return [plugin for plugin in self.plugins if self.is_enabled(plugin)]
 
 
-def describe(plugin: Plugin, *, is_enabled: bool) -> dict[str, Any]:
-    """Return a plugin as the API shows it."""
+def describe(plugin: Plugin, base: str, *, is_enabled: bool) -> dict[str, Any]:
+    """Return a plugin as the API shows it. Shape: `base` is the address that the caller used."""
     whole: dict[str, Any] = {
         "id": plugin.id,
         "name": plugin.name,
@@ -159,7 +159,7 @@ def describe(plugin: Plugin, *, is_enabled: bool) -> dict[str, Any]:
         "version": plugin.version,
         "enabled": is_enabled,
         "requires": list(plugin.ui.get("requires") or ()),
-        "paths": {"javascript": plugin.ui.get("javascript"), "css": plugin.ui.get("css")},
+        "paths": {kind: _addresses(plugin, kind, base) for kind in ("javascript", "css")},
     }
     whole["tasks"] = [{"name": t.name, "description": t.description, "plugin": whole} for t in plugin.tasks]
     whole["hooks"] = [
@@ -170,6 +170,12 @@ def describe(plugin: Plugin, *, is_enabled: bool) -> dict[str, Any]:
         for s in plugin.settings
     ]
     return whole
+
+
+def _addresses(plugin: Plugin, kind: str, base: str) -> list[str] | None:
+    """Return the addresses of scripts or styles: those elsewhere, then one for all in the plugin's folder."""
+    names = plugin.ui.get(kind)
+    return [*(name for name in names if "://" in name), f"{base}/plugin/{plugin.id}/{kind}"] if names else None
 
 
 def _manifests(root: Path | None) -> Iterator[Path]:

@@ -182,13 +182,13 @@ def _logs(_: Any, info: Info) -> list[Any]:
 
 
 def _plugins(_: Any, info: Info) -> list[dict[str, Any]]:
-    shelf = _context(info).parts.shelf
-    return [describe(plugin, is_enabled=shelf.is_enabled(plugin)) for plugin in shelf.plugins]
+    shelf, base = _context(info).parts.shelf, _context(info).base
+    return [describe(plugin, base, is_enabled=shelf.is_enabled(plugin)) for plugin in shelf.plugins]
 
 
 def _plugin_tasks(_: Any, info: Info) -> list[dict[str, Any]]:
-    shelf = _context(info).parts.shelf
-    return [task for plugin in shelf.enabled() for task in describe(plugin, is_enabled=True)["tasks"]]
+    shelf, base = _context(info).parts.shelf, _context(info).base
+    return [task for plugin in shelf.enabled() for task in describe(plugin, base, is_enabled=True)["tasks"]]
 
 
 def _installed_packages(_: Any, info: Info, type: str) -> list[dict[str, Any]]:  # noqa: A002 - the argument's name on the wire

@@ -43,9 +43,7 @@ class Intake:
         marked = 0
         async for page in self._stash.iter_scene_ids():
             ids = [row.id for row in page]
-            self._ledger.mark(
-                self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK, spares_dismissed=True
-            )
+            self._ledger.mark(self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK, spares_dismissed=True)
             marked += len(ids)
             progress(marked)
         if marked == 0:

@@ -178,7 +178,8 @@ async def _(matrix: Matrix) -> None:
     paths = (film.stash_path, f"{film.stash_path}.copy.mp4")
     matrix.sim.update_scene(2, files=[(path, film.size, film.duration_s, film.oshash) for path in paths])
     await matrix.polled()
-    matrix.clock.move(minutes=1)
+    matrix.clock.move(hours=30)  # the file's stamp is out of what a poll looks at
+    await matrix.polled()
     number = matrix.sim.library.scenes[2].files[1].id
     await matrix.client.ask(f'mutation {{ sceneAssignFile(input: {{scene_id: "1", file_id: "{number}"}}) }}')
 

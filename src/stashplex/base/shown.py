@@ -1,8 +1,8 @@
 """The settings that Stash's page shows: name, kind and description of each, for the manifest of the plugin.
 
-Stash sorts them by key, knows no default and no secret, and shows a switch that was never touched as off. So what is
-on by default is a text here (empty means the default), defaults stand in the descriptions, and the names of what few
-people need start with "Advanced".
+Stash sorts them by key, knows no default and no secret, and shows a switch that was never touched as off and such a
+number as 0. So numbers, and what is on by default, are texts here (empty means the default), defaults stand in the
+descriptions, and the names of what few people need start with "Advanced".
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,9 @@ from stashplex.base.config import Settings
 
 
 class Kind(StrEnum):
-    """The kinds of settings that Stash knows."""
+    """The kinds of settings that are used; Stash knows NUMBER as well."""
 
     STRING = "STRING"
-    NUMBER = "NUMBER"
     BOOLEAN = "BOOLEAN"
 
 
@@ -71,8 +70,6 @@ def _shown(key: str, name: str, known: FieldInfo) -> ShownSetting:
 
 
 def _kind(known: FieldInfo) -> Kind:
-    if known.annotation in {int, float}:
-        return Kind.NUMBER
     return Kind.BOOLEAN if known.annotation is bool and not known.default else Kind.STRING
 
 

@@ -30,7 +30,7 @@ def test_kinds_names_and_defaults() -> None:
     known = {one.key: one for one in SHOWN_IN_STASH}
     assert known["plex_token"].kind is Kind.STRING
     assert known["plex_library"].description.endswith("Default: empty.")
-    assert known["retry_limit"].kind is Kind.NUMBER
+    assert known["retry_limit"].kind is Kind.STRING
     assert known["retry_limit"].description.endswith("Default: 5.")
     assert known["skip_not_found"].kind is Kind.BOOLEAN
     assert known["scan_on_not_found"].kind is Kind.STRING

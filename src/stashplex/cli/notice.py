@@ -5,6 +5,8 @@ Not errors: those end a command (`cli/run`).
 
 from stashplex.app import App
 from stashplex.cli.run import messages
+from stashplex.domain.pathcheck import detours
+from stashplex.engine.rules import match_rules
 from stashplex.engine.target import Target
 
 _PATHS = (
@@ -26,6 +28,17 @@ async def note_missing_fields(app: App) -> None:
         note(
             f"This Stash does not know {', '.join(missing)} of a scene; what Plex shows there is left as it is.",
             "Update Stash, then everything is kept in step.",
+        )
+
+
+def note_detours(app: App) -> None:
+    """Say with an example which paths the path map does not lead back, if any."""
+    found = detours(match_rules(app.settings).path_map)
+    if found:
+        note(
+            f"The path map does not lead back: {found[0].sentence}",
+            "Two films below one folder of Plex cannot be told apart by their paths then; stashplex paths test PATH "
+            "tries the map.",
         )
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from stashplex.app import App, open_app
 from stashplex.base.config import Settings
-from stashplex.cli.notice import note_missing_fields, note_nothing_found
+from stashplex.cli.notice import note_detours, note_missing_fields, note_nothing_found
 from stashplex.cli.progress import Steps, steps
 from stashplex.cli.run import common_options, load_settings, messages, print_json, reports_errors, results, run
 from stashplex.cli.scope import Period, SceneList, Scope
@@ -81,6 +81,7 @@ async def plan_app(app: App, scope: Scope, shown: Steps) -> PlanResult:
     """Survey the scenes of a scope with an open app."""
     target = await app.connect()
     await note_missing_fields(app)
+    note_detours(app)
     crawler = app.crawler(target)
     if scope.is_all:
         await crawler.refresh(lambda seen, total: shown.show("Listing Plex", seen, total))

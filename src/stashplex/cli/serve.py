@@ -17,6 +17,7 @@ from stashplex.base import config, log
 from stashplex.base.config import Settings, secrets_of
 from stashplex.base.logfile import LogFile
 from stashplex.cli.listening import listening
+from stashplex.cli.notice import note_detours
 from stashplex.cli.reload import Reloader
 from stashplex.cli.run import Exit, load_layers, messages, reports_errors, run
 from stashplex.store import folder, seat
@@ -83,6 +84,7 @@ class _Serving:
     async def _serve(self, settings: Settings) -> None:
         async with AsyncExitStack() as stack:
             app = await stack.enter_async_context(open_app(settings))
+            note_detours(app)
             service = app.service()
             if self._is_seated:
                 await stack.enter_async_context(listening(app, service, self._stopped.set))

@@ -14,7 +14,7 @@ import click
 from stashplex.app import App, open_app
 from stashplex.base.config import Settings
 from stashplex.base.errors import PlexNotFound, ServerError
-from stashplex.cli.notice import note_missing_fields, note_nothing_found
+from stashplex.cli.notice import note_detours, note_missing_fields, note_nothing_found
 from stashplex.cli.progress import Steps, steps
 from stashplex.cli.run import (
     Exit,
@@ -112,6 +112,7 @@ async def sync_app(app: App, scope: Scope, wait_s: float, shown: Steps, *, accep
     await app.probe_held()
     target = await app.connect()
     await note_missing_fields(app)
+    note_detours(app)
     tally = _Tally(shown)
     crawler = app.crawler(target, accepts_smaller=accepts_smaller)
     scheduler = app.scheduler(target, crawler, tally.count)

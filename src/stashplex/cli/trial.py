@@ -14,7 +14,9 @@ from stashplex.base.layers import Loaded, Source
 from stashplex.base.typed import is_loopback
 from stashplex.cli.run import Exit, exit_code
 from stashplex.domain.item import Section
-from stashplex.domain.pathmap import PathMap, parse_path_map, path_key
+from stashplex.domain.pathcheck import detours
+from stashplex.domain.pathmap import PathMap, path_key
+from stashplex.engine.rules import match_rules
 from stashplex.engine.target import choose_sections
 from stashplex.plex.client import PlexClient
 from stashplex.stash.client import StashClient
@@ -103,9 +105,11 @@ def _path_hints(settings: Settings, folders: Sequence[str], sections: Sequence[S
     if not locations:
         return
     try:
-        path_map = parse_path_map(settings.path_map)
+        path_map = match_rules(settings).path_map
     except ConfigError:
         return
+    for detour in detours(path_map, folders):
+        yield f"The path map does not lead back: {detour.sentence}"
     for folder in folders:
         if not _is_seen(folder, path_map, locations):
             mapped = path_map.to_plex(folder)

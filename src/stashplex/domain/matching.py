@@ -177,7 +177,7 @@ def _candidate(scene: HasFiles, file: SceneFile, part: IndexedPart, evidence: Ev
     if owner != scene.id:
         return replace(plain, objection=f"it is pinned to scene {owner}", others=(owner,))
     if evidence.is_by_place:
-        return plain
+        return plain if books.path_map.is_alone_there(file.path) else _at_shared_place(plain, scene, file, part, books)
     rivals: list[SceneId] = []
     for other in books.others(scene.id, part, evidence):
         theirs = books.evidence(other.file, part)
@@ -191,6 +191,22 @@ def _candidate(scene: HasFiles, file: SceneFile, part: IndexedPart, evidence: Ev
     if evidence is Evidence.NAME and not _is_only_name(scene, file, part, books):
         return replace(plain, objection="others have the same name")
     return replace(plain, rivals=tuple(dict.fromkeys(rivals)))
+
+
+def _at_shared_place(plain: Candidate, scene: HasFiles, file: SceneFile, part: IndexedPart, books: Books) -> Candidate:
+    """Return a part at a place where the path map may put other scenes too: the size decides, or nobody does."""
+    there = [
+        other
+        for other in books.others(scene.id, part, plain.evidence)
+        if (theirs := books.evidence(other.file, part)) is not None and theirs.is_by_place
+    ]
+    alike = [other.scene_id for other in there if other.file.size == part.size]
+    if file.size == part.size:
+        return replace(plain, rivals=tuple(dict.fromkeys(alike)))
+    if alike:
+        objection = f"scene {alike[0]} stands at the same place and has its size"
+        return replace(plain, objection=objection, others=tuple(dict.fromkeys(alike)))
+    return replace(plain, rivals=tuple(dict.fromkeys(other.scene_id for other in there)))
 
 
 def _has_home(scene_id: SceneId, file: SceneFile, part: IndexedPart, evidence: Evidence, books: Books) -> bool:

@@ -7,7 +7,7 @@ folders of Stash may well be one in Plex. The invariant: every detour is a real 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stashplex.domain.pathmap import PathMap, PathRule, folded_key, ignores_case, path_key
+from stashplex.domain.pathmap import PathMap, PathRule
 
 _EXAMPLE = "Example/Film.mp4"
 
@@ -34,10 +34,8 @@ def round_trip(path_map: PathMap, path: str) -> Detour | None:
     if there is None:
         return None
     back = path_map.to_stash(there)
-    if back is not None and path_key(back) == path_key(path):
-        return None
-    is_folded = back is not None and ignores_case(path, path_map.stash_case) and folded_key(back) == folded_key(path)
-    return None if is_folded else Detour(path, there, back)
+    is_same = back is not None and path_map.is_same_in_stash(back, path)
+    return None if is_same else Detour(path, there, back)
 
 
 def detours(path_map: PathMap, paths: Iterable[str] = ()) -> tuple[Detour, ...]:

@@ -99,12 +99,21 @@ class PathMap:
         mapped = self.to_plex(path)
         return mapped is not None and not self.is_same_in_plex(mapped, path)
 
+    def is_alone_there(self, path: str) -> bool:
+        """Tell whether the rules put nothing else of Stash where Plex would show a path of Stash."""
+        if any(isinstance(rule, PathPattern) and rule.inverse() is None for rule in self.rules):
+            return False
+        place = self.place_of(path)
+        back = (found for found in self._back(place) if self._is_at(found, place))
+        return all(self.is_same_in_stash(found, path) for found in back)
+
+    def is_same_in_stash(self, one: str, two: str) -> bool:
+        """Tell whether two spellings of Stash mean one file."""
+        return _is_same(one, two, self.stash_case)
+
     def is_same_in_plex(self, one: str, two: str) -> bool:
         """Tell whether two spellings of Plex mean one file."""
-        if path_key(one) == path_key(two):
-            return True
-        is_folded = ignores_case(one, self.plex_case) and ignores_case(two, self.plex_case)
-        return is_folded and folded_key(one) == folded_key(two)
+        return _is_same(one, two, self.plex_case)
 
     def _there(self, rule: PathRule | PathPattern, path: str) -> str | None:
         folds = ignores_case(path, self.stash_case)
@@ -184,6 +193,12 @@ def _refuse_unreachable(path_map: PathMap) -> None:
                     f"into {taken}.",
                     hint="Write the rule of the inner folder before that of the outer one.",
                 )
+
+
+def _is_same(one: str, two: str, case: PathCase) -> bool:
+    if path_key(one) == path_key(two):
+        return True
+    return ignores_case(one, case) and ignores_case(two, case) and folded_key(one) == folded_key(two)
 
 
 def _mapped(path: str, old: str, new: str, *, folds: bool) -> str | None:

@@ -94,7 +94,9 @@ class Matcher:
             by_size=self._index.find_by_size(self._plex_id, self._sections, sizes),
         )
         weighed = (one for scene in open_ones for one in weigh(scene, books, is_full=is_full))
-        weaker = {one.file for one in weighed if not one.evidence.is_by_place}
+        weaker = {
+            one.file for one in weighed if not one.evidence.is_by_place or not path_map.is_alone_there(one.scene_file)
+        }
         if not weaker:
             return books
         await self._listing.refresh()
@@ -121,7 +123,9 @@ class Matcher:
         return self._index.find_by_path(self._plex_id, self._sections, paths)
 
     def _is_open(self, scene: HasFiles, books: Books) -> bool:
-        """Tell whether a library is left that no place decides."""
+        """Tell whether a library is left that no place decides, or a place that others may share."""
+        if not all(self._rules.path_map.is_alone_there(file.path) for file in scene.files):
+            return True
         decided: set[SectionKey] = {one.section for one in weigh(scene, books) if not one.objection}
         decided |= {pin.section for pin in books.pins.get(scene.id, ())}
         return not decided.issuperset(self._sections)

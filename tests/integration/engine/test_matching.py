@@ -148,6 +148,21 @@ async def test_two_copies_without_a_path_map_need_a_person_until_one_is_gone(tmp
     assert titles(world)[film(2).plex_path] == film(2).title
 
 
+async def test_two_folders_of_stash_that_are_one_in_plex_never_write_over_each_other(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 3, posters=False)
+    world.settings["path_map"] = "/data=/mnt/media; /other=/mnt/media"
+    same_place = f"/other{film(2).stash_path.removeprefix('/data')}"
+    hidden = world.stash.add_scene(title="Hidden", files=[(same_place, 5, 9.0, "0" * 16)])
+    report = await world.sync()
+    assert (report.synced, report.waiting, report.dead) == (3, 1, 0)
+    assert titles(world)[film(2).plex_path] == film(2).title
+    with world.app() as app:
+        picture = await picture_of(app, shown(), scene_id=SceneId(hidden))
+    assert [picture.verdict(one) for one in picture.candidates] == [
+        "no: scene 2 stands at the same place and has its size"
+    ]
+
+
 async def test_a_tie_in_one_library_leaves_the_other_library_alone(tmp_path: Path) -> None:
     world = a_world(tmp_path, 3, posters=False)
     other = world.plex.add_section("Again", locations=["/mnt/media/films"])

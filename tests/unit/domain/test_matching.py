@@ -167,6 +167,34 @@ def test_a_renamed_double_by_size_goes_to_the_one_that_is_not_found_otherwise() 
     assert [one.rating_key for one in matched(double, *parts, others=[a_scene()])] == ["1"]
 
 
+UNION = parse_path_map("/a=/m; /b=/m")
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "there", "ending"),
+    [
+        (1, 2, 1, "mine"),
+        (1, 2, 2, "theirs"),
+        (1, 1, 1, "tie"),
+        (1, 2, 3, "tie"),
+        (1, 2, None, "tie"),
+        (None, 2, 2, "theirs"),
+    ],
+)
+def test_two_folders_of_stash_that_are_one_in_plex_are_told_apart_by_size(
+    mine: int | None, theirs: int, there: int | None, ending: str
+) -> None:
+    scene, other = another("/a/x.mp4", 1, size=mine), another("/b/x.mp4", 2, size=theirs)
+    part = a_part("/m/x.mp4", size=there)
+    if ending == "mine":
+        assert matched(scene, part, others=[other], path_map=UNION)[0].evidence is Evidence.MAPPED_PATH
+        return
+    error = PlexNotFound if ending == "theirs" else MatchAmbiguous
+    with pytest.raises(error, match="scene 2"):
+        matched(scene, part, others=[other], path_map=UNION)
+    assert matched(scene, part, path_map=UNION)
+
+
 def a_pin(*files: str, rating_key: str = "812", scene: int = 42, section: str = "5") -> Pin:
     return Pin(SceneId(scene), SectionKey(section), RatingKey(rating_key), files)
 

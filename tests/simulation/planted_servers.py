@@ -14,7 +14,7 @@ from stashplex.base import wire
 from stashplex.base.errors import ServerError
 from stashplex.domain import breaker as breaker_rules
 from stashplex.domain.breaker import Breaker, BreakerState, Cause
-from stashplex.engine import finder, gate, scheduler, spooling, wakeup
+from stashplex.engine import gate, scheduler, spooling, wakeup
 from stashplex.plex.client import PlexClient
 from stashplex.store import spool
 from stashplex.store.breakers import Breakers
@@ -106,17 +106,6 @@ def hot_loop() -> Sequence[tuple[object, str, object]]:
 @planted
 def idle_polling() -> Sequence[tuple[object, str, object]]:
     return [(scheduler, "LONGEST_SLEEP_S", 1.0)]
-
-
-@planted
-def nobody_looks_for_files() -> Sequence[tuple[object, str, object]]:
-    """What was buried because Plex lacked its file stays there."""
-
-    async def run_once(self: finder.Finder) -> int:
-        await anyio.lowlevel.checkpoint()
-        return 0
-
-    return [(finder.Finder, "run_once", run_once)]
 
 
 @planted

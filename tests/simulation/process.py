@@ -147,10 +147,9 @@ class Stand:
         looks = minutes + 4 * commits if missing else 0
         if self.weather.poll_interval_s:  # what a poll sees for the first time is looked at once more, all of it
             tries, looks = 60 * minutes, 6 * minutes
-        if (
-            reads > 2 * minutes + 6 + 2 * sent[Server.STASH] + 6 * commits + 4 * sent[Server.PLEX]
-            or commits > 8 + tries
-        ):
+        is_told = self.weather.workers > 1 and (missing or self.weather.poll_interval_s)  # what the other one commits
+        most = (6 if is_told else 2) * minutes + 6 + 2 * sent[Server.STASH] + 6 * commits + 4 * sent[Server.PLEX]
+        if reads > most or commits > 8 + tries:
             self.account.violate("I9", f"{life.name} is idle: {reads} reads and {commits} commits in {minutes} minutes")
         if sent[Server.PLEX] > looks or sent[Server.STASH] > minutes + 4 + looks:
             self.account.violate("I9", f"{life.name} is idle, and sent {dict(sent)} in {minutes} minutes")

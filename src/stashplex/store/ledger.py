@@ -107,7 +107,8 @@ class Ledger:
         """Say that scenes may differ, and return how many that were. Idempotent; all are durable on return.
 
         An entry that waits becomes due at `due_at` (or now) unless it is due earlier, and keeps its retry count; a
-        settled or dead one starts afresh; a leased one is worked on again after its lease, afresh. A dismissed one
+        settled or dead one starts afresh; a leased one is worked on again after its lease, afresh (after
+        its holder's death only for an urgent mark). A dismissed one
         starts afresh, too, or stays as it is for a mark that concerns every scene (`spares_dismissed`).
         Shape: any number of ids, read as needed; chunks are separate transactions.
         """

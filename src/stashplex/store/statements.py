@@ -80,6 +80,7 @@ def _mark(*, spares_dismissed: bool) -> Batch:
     new = statement.excluded
     is_leased = entry.c.state == _LEASED
     is_done = entry.c.due_at.is_(None)
+    is_urgent = new.priority == literal_column("0")
     merged = statement.on_conflict_do_update(
         index_elements=[entry.c.plex_id, entry.c.scene_id],
         set_={
@@ -89,8 +90,9 @@ def _mark(*, spares_dismissed: bool) -> Batch:
             "due_at": case(
                 (is_done, new.due_at), (is_leased, entry.c.due_at), else_=_lesser(entry.c.due_at, new.due_at)
             ),
-            # a leased one too: what is marked during a lease starts afresh even when its holder is killed
-            "retry_count": case((is_done | is_leased, literal_column("0")), else_=entry.c.retry_count),
+            # what somebody asks for during a lease starts afresh even if its holder is killed; not what a poll or full
+            # sync marks again at each start, or an entry that kills each time would never be buried
+            "retry_count": case((is_done | (is_leased & is_urgent), literal_column("0")), else_=entry.c.retry_count),
             "last_error_type": case((is_done, null()), else_=entry.c.last_error_type),
             "last_error": case((is_done, null()), else_=entry.c.last_error),
             "first_failed_at": case((is_done, null()), else_=entry.c.first_failed_at),

@@ -184,9 +184,18 @@ def test_what_was_marked_during_the_fatal_lease_is_not_buried(ledger: Ledger, pl
     mark(ledger, plex_id, 42)
     now = _expire(ledger, plex_id, NOW, ORDINARY.limit)
     rescue(ledger, plex_id, "fatal", now=now)
-    mark(ledger, plex_id, 42, now=now)
+    mark(ledger, plex_id, 42, now=now, priority=Priority.INTERACTIVE)
     (leased,) = rescue(ledger, plex_id, "last", now=now + LEASE)
     assert leased.entry.retry_count == 1
+
+
+def test_what_a_poll_marks_at_each_start_saves_no_poison(ledger: Ledger, plex_id: PlexId) -> None:
+    mark(ledger, plex_id, 42)
+    now = _expire(ledger, plex_id, NOW, ORDINARY.limit)
+    rescue(ledger, plex_id, "fatal", now=now)
+    mark(ledger, plex_id, 42, now=now, priority=Priority.BULK)
+    assert rescue(ledger, plex_id, "last", now=now + LEASE) == ()
+    assert get_entry(ledger, plex_id).state is State.DEAD
 
 
 def test_what_was_marked_during_a_lease_starts_afresh_however_it_ends(ledger: Ledger, plex_id: PlexId) -> None:
@@ -194,7 +203,7 @@ def test_what_was_marked_during_a_lease_starts_afresh_however_it_ends(ledger: Le
         mark(ledger, plex_id, scene)
         settle(ledger, lease(ledger, plex_id), retry(NOW, 3))
         leased = lease(ledger, plex_id)
-        mark(ledger, plex_id, scene)
+        mark(ledger, plex_id, scene, priority=Priority.INTERACTIVE)
         settle(ledger, leased, transition) if transition else ledger.release(TOKEN, NOW)
         entry = get_entry(ledger, plex_id, scene)
         assert (entry.state, entry.due_at, entry.retry_count) == (State.PENDING, NOW, 0)

@@ -53,7 +53,7 @@ class Row:
         if self.state is State.PENDING:
             assert self.due_at is not None
             self.due_at = min(self.due_at, due_at)
-        else:
+        elif priority == Priority.INTERACTIVE:
             self.retry_count = 0
 
     def settled(self, transition: Transition, generation: int, now: datetime) -> None:

@@ -78,6 +78,28 @@ async def test_no_data_lands_on_another_film_when_keys_shift_between_syncs(tmp_p
         assert titles(world) == {**before, film(3).plex_path: f"Edited {round_}"}
 
 
+async def test_a_key_that_shows_another_film_is_never_written_even_if_plex_tells_of_no_change(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 8, posters=False)
+    for _ in range(2):
+        await world.sync()
+    counter, first = world.section.content_changed_at, min(world.section.items)
+    world.plex.remove_item(str(first))
+    world.plex.world._last_key = first - 1
+    keys = world.plex.rebuild(world.section)
+    assert all(int(new) == int(old) - 1 for old, new in keys.items())
+    world.section.content_changed_at = counter
+    before = titles(world)
+    for number in range(2, 9):
+        world.stash.update_scene(number, title=f"Edited {number}")
+    report = await world.sync()
+    assert (report.synced, report.writes) == (0, 0)
+    assert titles(world) == before
+    world.section.content_changed_at = counter + 1
+    report = await world.sync()
+    assert (report.synced, report.waiting) == (7, 1)
+    assert titles(world) == {film(number).plex_path: f"Edited {number}" for number in range(2, 9)}
+
+
 @pytest.mark.parametrize(
     ("path", "found"),
     [
@@ -145,6 +167,17 @@ async def test_two_copies_without_a_path_map_need_a_person_until_one_is_gone(tmp
     assert (report.synced, report.dead) == (2, 2)
     world.stash.destroy_scene(copy)
     assert (await world.sync(2)).synced == 1
+    assert titles(world)[film(2).plex_path] == film(2).title
+
+
+async def test_a_copy_that_came_after_the_listing_is_known_once_it_was_read(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 3, posters=False)
+    world.settings["path_map"] = ""
+    assert (await world.sync()).synced == 3
+    copy = world.stash.add_scene(title="The copy", files=[in_stash(film(2), f"/data/copies/{film(2).file_name}")])
+    assert (await world.sync(copy)).dead == 1
+    world.stash.update_scene(2, title="Edited")
+    assert (await world.sync(2)).dead == 1
     assert titles(world)[film(2).plex_path] == film(2).title
 
 

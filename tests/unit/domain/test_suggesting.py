@@ -80,6 +80,14 @@ def test_a_folder_that_one_file_shows_is_no_rule() -> None:
     assert proposal.unexplained == 1
 
 
+def test_a_rule_that_spoils_more_than_it_explains_is_none() -> None:
+    stash, plex = both_sides({"/data/mixed": "/mnt/mixed"}, 60)
+    more_stash, more_plex = both_sides({"/data/mixed": "/x/mixed"}, 40, seed=2)
+    proposal = propose([*stash, *more_stash], [*plex, *more_plex])
+    assert proposal.found >= 60
+    assert parse_path_map(proposal.setting).to_plex("/data/mixed/new/a.mp4") == "/mnt/mixed/new/a.mp4"
+
+
 def test_nothing_on_a_side_is_no_rule() -> None:
     assert propose([], []).setting == ""
     assert propose([KnownFile("/a/b.mp4", 5)], []).found == 0

@@ -23,12 +23,14 @@ from stashplex.web.server import LOOPBACK, bind, hearing, serving
 
 
 @asynccontextmanager
-async def listening(app: App, service: Service, stop: Callable[[], None]) -> AsyncIterator[None]:
+async def listening(
+    app: App, service: Service, reload: Callable[[], None], stop: Callable[[], None]
+) -> AsyncIterator[None]:
     """Serve the API and hear pokes for the time of the block. Raises: ConfigError, StoreError."""
     settings = app.settings
     host, port = _address(settings)
     key = settings.service_key.get_secret_value() or secrets.token_urlsafe(32)
-    inbox = Inbox(settings.data_dir / SPOOL_NAME, app.clock, service.look_now, stop)
+    inbox = Inbox(settings.data_dir / SPOOL_NAME, app.clock, service.look_now, reload, stop)
     api = build_api(app.facts(), inbox, key=key, names=_names(settings))
     async with hearing(service.look_now) as poke_port, serving(bind(host, port), api) as api_port:
         reached = LOOPBACK if ip_address(host).is_unspecified else host

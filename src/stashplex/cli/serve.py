@@ -5,6 +5,7 @@ killed. The first service of a data folder has the seat and listens; a further o
 """
 
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -40,6 +41,14 @@ STOP_LOOK_S = 2.0
 @reports_errors
 def serve(config_file: Path | None, *, is_until_idle: bool, is_single: bool, verbose: bool) -> None:
     """Keep Plex in step until stopped."""
+    try:
+        _take_seat_and_serve(config_file, is_until_idle=is_until_idle, is_single=is_single, verbose=verbose)
+    except KeyboardInterrupt:
+        messages.print("Stopped. Nothing is lost: it goes on where it was when it is started again.")
+        sys.exit(Exit.OK)
+
+
+def _take_seat_and_serve(config_file: Path | None, *, is_until_idle: bool, is_single: bool, verbose: bool) -> None:
     if is_single:
         _log_to_file()
     settings = load_layers(config_file).settings
@@ -51,11 +60,7 @@ def serve(config_file: Path | None, *, is_until_idle: bool, is_single: bool, ver
         if not is_seated:
             messages.print("Another service runs on this data folder; this one works beside it, without listening.")
         service = _Serving(settings.data_dir, is_until_idle=is_until_idle, is_seated=is_seated, is_single=is_single)
-        try:
-            run(lambda: service.run(Reloader(config_file)))
-        except KeyboardInterrupt:
-            messages.print("Stopped. Nothing is lost: it goes on where it was when it is started again.")
-            sys.exit(Exit.OK)
+        run(lambda: service.run(Reloader(config_file)))
 
 
 class _Serving:
@@ -73,7 +78,7 @@ class _Serving:
         async with anyio.create_task_group() as group:
 
             async def work() -> None:
-                await reloader.run(self._serve)
+                await reloader.run(lambda settings: self._serve(settings, reloader.hurry))
                 group.cancel_scope.cancel()
 
             group.start_soon(work)
@@ -81,13 +86,13 @@ class _Serving:
             logger.info("service_stopped")
             group.cancel_scope.cancel()
 
-    async def _serve(self, settings: Settings) -> None:
+    async def _serve(self, settings: Settings, reload: Callable[[], None]) -> None:
         async with AsyncExitStack() as stack:
             app = await stack.enter_async_context(open_app(settings))
             note_detours(app)
             service = app.service()
             if self._is_seated:
-                await stack.enter_async_context(listening(app, service, self._stopped.set))
+                await stack.enter_async_context(listening(app, service, reload, self._stopped.set))
             messages.print(f"Keeping {settings.plex_url} in step with {settings.stash_url}.", markup=False)
             logger.info("service_opened", version=__version__, plex=settings.plex_url, stash=settings.stash_url)
             await service.run(is_until_idle=self._is_until_idle)

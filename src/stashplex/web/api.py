@@ -33,6 +33,7 @@ ROUTES = {
     "scene": ("GET", "/api/scenes/{scene:int}"),
     "sync": ("POST", "/api/scenes/{scene:int}/sync"),
     "events": ("POST", "/api/events"),
+    "reload": ("POST", "/api/reload"),
     "stop": ("POST", "/api/stop"),
 }
 """Method and path of each, by the method of `_Api` that answers."""
@@ -59,11 +60,15 @@ class Event(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Where events go. `look_now` tells the engine that some are there, `stop` that the service is to end."""
+    """Where events go. `look_now` tells the engine that some are there.
+
+    `reload` asks for a look at the settings, `stop` for the end of the service.
+    """
 
     directory: Path
     clock: Clock
     look_now: Callable[[], None]
+    reload: Callable[[], None]
     stop: Callable[[], None]
 
     async def put(self, events: list[bytes]) -> None:
@@ -126,6 +131,11 @@ class _Api:
         await self._inbox.put(good)
         refused = [position for position, event in enumerate(read) if event is None]
         return _json({"accepted": len(good), "refused": refused, "version": __version__}, 202)
+
+    async def reload(self, _request: Request) -> Response:
+        """Have the settings read again now; what changed counts as soon as it was judged good."""
+        self._inbox.reload()
+        return _json({"reloading": True}, 202)
 
     async def stop(self, _request: Request) -> Response:
         """End the service, after this answer."""

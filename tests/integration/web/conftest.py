@@ -26,10 +26,11 @@ class Desk:
     app: App
     api: Starlette = field(init=False)
     looks: int = 0
+    reloads: int = 0
     stops: int = 0
 
     def __post_init__(self) -> None:
-        inbox = Inbox(self.spool, self.app.clock, self._look, self._stop)
+        inbox = Inbox(self.spool, self.app.clock, self._look, self._reload, self._stop)
         self.api = build_api(self.app.facts(), inbox, key=KEY, names=("stashplex.lan.test",))
 
     @property
@@ -38,6 +39,9 @@ class Desk:
 
     def _look(self) -> None:
         self.looks += 1
+
+    def _reload(self) -> None:
+        self.reloads += 1
 
     def _stop(self) -> None:
         self.stops += 1

@@ -137,3 +137,8 @@ async def test_what_cannot_be_kept_is_not_acknowledged(desk: Desk) -> None:
 async def test_stop_is_passed_on(desk: Desk) -> None:
     assert (await desk.send("POST", "/api/stop")).status == 202
     assert desk.stops == 1
+
+
+async def test_a_wish_to_read_the_settings_again_is_passed_on(desk: Desk) -> None:
+    assert (await desk.send("POST", "/api/reload")).status == 202
+    assert (desk.reloads, desk.stops) == (1, 0)

@@ -14,6 +14,7 @@ ROUTES = [
     ("GET", "/api/scenes/1"),
     ("POST", "/api/scenes/1/sync"),
     ("POST", "/api/events"),
+    ("POST", "/api/reload"),
     ("POST", "/api/stop"),
     ("GET", "/api/unknown"),
 ]
@@ -26,7 +27,7 @@ async def test_nothing_but_health_is_told_without_the_key(desk: Desk, method: st
     assert response.status == 401
     assert response.headers["www-authenticate"] == "Bearer"
     assert "hint" in json.loads(response.body)
-    assert (desk.events(), desk.looks, desk.stops) == ([], 0, 0)
+    assert (desk.events(), desk.looks, desk.reloads, desk.stops) == ([], 0, 0, 0)
 
 
 async def test_health_needs_no_key_and_tells_nothing_else(desk: Desk) -> None:

@@ -17,7 +17,12 @@ _DATES = ("", "2020-01-01", "2020-01-02")
 _RATINGS = ("", "0", "7", "7.0", "7.5", "10")
 _TAGS = ("Drama", "drama", "DRAMA", "Zoe\u0308", "zo\u00eb", "a b", "a  b", "x,y", "100%", "日本語", "😀")
 
-_POOLS = {TextField.SUMMARY: _SUMMARIES, TextField.DATE: _DATES, TextField.USER_RATING: _RATINGS}
+_POOLS = {
+    TextField.SUMMARY: _SUMMARIES,
+    TextField.DATE: _DATES,
+    TextField.USER_RATING: _RATINGS,
+    TextField.CRITIC_RATING: _RATINGS,
+}
 
 
 def texts(field: TextField) -> st.SearchStrategy[str]:
@@ -44,7 +49,7 @@ def bases() -> st.SearchStrategy[Base | None]:
 def showing(item: Item, document: Document) -> Item:
     """Return the item as Plex shows it when its fields are those of the document."""
     text, listed = document.texts, document.tags
-    rating = text.get(TextField.USER_RATING, "")
+    rating, critic = text.get(TextField.USER_RATING, ""), text.get(TextField.CRITIC_RATING, "")
     return replace(
         item,
         title=text.get(TextField.TITLE, ""),
@@ -57,6 +62,12 @@ def showing(item: Item, document: Document) -> Item:
         directors=listed.get(TagField.DIRECTOR, ()),
         actors=listed.get(TagField.ACTOR, ()),
         collections=listed.get(TagField.COLLECTION, ()),
+        original_title=text.get(TextField.ORIGINAL_TITLE, ""),
+        tagline=text.get(TextField.TAGLINE, ""),
+        content_rating=text.get(TextField.CONTENT_RATING, ""),
+        critic_rating=float(critic) if critic else None,
+        labels=listed.get(TagField.LABEL, ()),
+        writers=listed.get(TagField.WRITER, ()),
     )
 
 

@@ -31,14 +31,14 @@ def keys_of(shape: Any) -> Iterator[str]:
             yield from keys_of(inner)
 
 
-def test_the_page_about_settings_is_up_to_date() -> None:
+def test_the_generated_pages_are_up_to_date() -> None:
     spec = importlib.util.spec_from_file_location("reference", ROOT / "scripts/reference.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
-    assert page == module.render(), "run make docs"
+    for page, text in (("settings.md", module.render()), ("mapping.md", module.render_mapping())):
+        assert (ROOT / "docs/reference" / page).read_text(encoding="utf-8") == text, "run make docs"
 
 
 COMMON = {"--config", "--json", "--verbose", "-v"}

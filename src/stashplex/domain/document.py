@@ -18,6 +18,10 @@ class TextField(StrEnum):
     STUDIO = "studio"
     DATE = "originallyAvailableAt"
     USER_RATING = "userRating"
+    ORIGINAL_TITLE = "originalTitle"
+    TAGLINE = "tagline"
+    CONTENT_RATING = "contentRating"
+    CRITIC_RATING = "rating"
 
 
 class TagField(StrEnum):
@@ -27,9 +31,14 @@ class TagField(StrEnum):
     DIRECTOR = "director"
     ACTOR = "actor"
     COLLECTION = "collection"
+    LABEL = "label"
+    WRITER = "writer"
 
 
 Field = TextField | TagField
+
+RATINGS = frozenset({TextField.USER_RATING, TextField.CRITIC_RATING})
+"""The fields that hold a number from 0 to 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +68,11 @@ class Base:
     """What we last wrote to one item: the third side of the merge.
 
     `is_forced` tells that a person asked for Stash's values once more: the next write goes over what people changed in
-    Plex, and the poster is compared again.
+    Plex, and the poster is compared again. `seen` is the mark of what the item showed, where no lock tells that it is
+    still the same item.
     """
 
     document: Document
     poster: Poster | None = None
     is_forced: bool = False
+    seen: str = ""

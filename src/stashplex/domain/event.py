@@ -89,9 +89,16 @@ UNRELATED = frozenset({"Gallery", "GalleryChapter", "SceneMarker", "Image"})
 
 
 def meaning_of(
-    trigger: str, number: int, fields: Collection[str] = (), arguments: Mapping[str, object] | None = None
+    trigger: str,
+    number: int,
+    fields: Collection[str] = (),
+    arguments: Mapping[str, object] | None = None,
+    wanted: Collection[str] = (),
 ) -> Meaning | None:
-    """Return what an event means, None when it is none: not spelled like one, or about nothing."""
+    """Return what an event means, None when it is none: not spelled like one, or about nothing.
+
+    `wanted` are the inputs that matter because of a setting, see `is_change`.
+    """
     if trigger.startswith("Request."):
         return _asked(trigger.removeprefix("Request."), number, arguments or {})
     parts = _TRIGGER.fullmatch(trigger)
@@ -100,13 +107,13 @@ def meaning_of(
     name, what = parts.groups()
     kind = KINDS.get(name)
     if name == "Scene":
-        is_work = what != "Update" or is_change(name, fields)
+        is_work = what != "Update" or is_change(name, fields, wanted)
         return OfScene(SceneId(number)) if is_work else OfNobody()
     if kind is None:
         return OfNobody(is_known=name in UNRELATED)
     if what == "Destroy":
         return OfAnybody()
-    is_work = what != "Update" or is_change(kind.value, fields)
+    is_work = what != "Update" or is_change(kind.value, fields, wanted)
     return OfEntity(kind, number) if is_work else OfNobody()
 
 

@@ -20,6 +20,19 @@ SCENE_SOURCES: Mapping[str, frozenset[str]] = {
 }
 """The field of the scene that is read (by the mapping, the matching or for the poster) → the inputs that fill it."""
 
+WANTED: Mapping[str, frozenset[str]] = {
+    "code": frozenset({"code"}),
+    "organized": frozenset({"organized"}),
+    "urls": frozenset({"url", "urls"}),
+    "groups": frozenset({"group_ids", "groups", "movie_ids", "movies"}),
+    "stash_ids": frozenset({"stash_ids"}),
+    "custom_fields": frozenset({"custom_fields"}),
+    "tags": frozenset({"parent_ids", "child_ids"}),
+    "studio": frozenset({"parent_id"}),
+    "performers": frozenset({"gender", "favorite", "tag_ids"}),
+}
+"""What a rule may ask for beyond the usual → the inputs that fill it, in scenes, tags, studios and performers."""
+
 _FORM = frozenset({"id", "ids", "clientMutationId"})
 _SCENE_UNUSED = frozenset(
     {"code", "url", "urls", "organized", "gallery_ids", "groups", "group_ids", "movies", "movie_ids", "stash_ids"}
@@ -54,6 +67,9 @@ USED: Mapping[str, frozenset[str]] = {
 """The inputs that Plex shows something of, by kind."""
 
 
-def is_change(kind: str, fields: Collection[str]) -> bool:
-    """Tell whether an input with these fields can change what Plex shows. Without any field it is not known: it can."""
-    return not fields or not UNUSED.get(kind, frozenset()).issuperset(fields)
+def is_change(kind: str, fields: Collection[str], wanted: Collection[str] = ()) -> bool:
+    """Tell whether an input with these fields can change what Plex shows. Without any field it is not known: it can.
+
+    `wanted` are inputs that matter because a setting asks for what they fill.
+    """
+    return not fields or not UNUSED.get(kind, frozenset()).difference(wanted).issuperset(fields)

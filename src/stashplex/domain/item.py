@@ -63,3 +63,8 @@ class Item:
     thumb: str
     files: tuple[str, ...]
     updated_at: int
+    original_title: str = ""
+    tagline: str = ""
+    content_rating: str = ""
+    critic_rating: float | None = None
+    writers: tuple[str, ...] = ()

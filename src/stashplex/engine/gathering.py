@@ -4,6 +4,7 @@ Nothing but their assembly, for the composition root. The invariant: one spool h
 its memory.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,10 +55,14 @@ def gather(
     clock: Clock,
     wakeup: Wakeup,
     poll_interval_s: float,
+    wanted: Collection[str] = (),
 ) -> Gathering:
-    """Return the parts for one spool, one Stash and one Plex server. `wakeup` rings when scenes were marked."""
+    """Return the parts for one spool, one Stash and one Plex server.
+
+    `wakeup` rings when scenes were marked; `wanted` are inputs of Stash that matter because of a setting.
+    """
     plex_id = target.plex_id
-    spooling = Spooling(spool, memory.ledger, plex_id, clock)
+    spooling = Spooling(spool, memory.ledger, plex_id, clock, wanted)
     intake = Intake(stash, memory.ledger, plex_id, clock)
     recheck = Recheck(stash, intake, memory.cursors, plex_id)
     wishes = Wishes(

@@ -6,7 +6,7 @@ because a newer file says the same; one that cannot be understood is set aside w
 stands in the way of the events of single scenes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -62,7 +62,11 @@ class Waiting:
 class Spooling:
     """Folds one spool directory for one Plex server."""
 
-    def __init__(self, directory: Path, ledger: Ledger, plex_id: PlexId, clock: Clock) -> None:
+    def __init__(
+        self, directory: Path, ledger: Ledger, plex_id: PlexId, clock: Clock, wanted: Collection[str] = ()
+    ) -> None:
+        """`wanted` are inputs of Stash that matter because of a setting."""
+        self._wanted = wanted
         self._directory = directory
         self._ledger = ledger
         self._plex_id = plex_id
@@ -214,7 +218,7 @@ class Spooling:
     def _read(self, path: Path) -> Meaning | None:
         """Return what an event means; set the file aside and return None if it is none that we understand."""
         try:
-            return _meaning_of(path)
+            return _meaning_of(path, self._wanted)
         except _NotUnderstood as reason:
             self._set_aside(path, str(reason))
         except OSError as error:
@@ -240,7 +244,7 @@ class _NotUnderstood(Exception):  # noqa: N818 - errors name the condition
     """A file is no event that we understand; the text says why."""
 
 
-def _meaning_of(path: Path) -> Meaning:
+def _meaning_of(path: Path, wanted: Collection[str] = ()) -> Meaning:
     """Return what an event means. Raises: _NotUnderstood, OSError."""
     status = path.lstat()
     if not S_ISREG(status.st_mode):
@@ -252,7 +256,7 @@ def _meaning_of(path: Path) -> Meaning:
         arguments = dict(_arguments(event))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _NotUnderstood(f"not an event: {error}") from error
-    meaning = meaning_of(event.type, event.id, event.fields, arguments)
+    meaning = meaning_of(event.type, event.id, event.fields, arguments, wanted)
     if meaning is None:
         raise _NotUnderstood(f"an event of a kind that is not understood: {event.type[:100]!r}")
     return meaning

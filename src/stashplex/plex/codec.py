@@ -95,6 +95,10 @@ class _Full(_Listed, rename="camel"):
     studio: str | None = None
     originally_available_at: str | None = None
     user_rating: float | None = None
+    original_title: str | None = None
+    tagline: str | None = None
+    content_rating: str | None = None
+    critic_rating: float | None = msgspec.field(name="rating", default=None)
     thumb: str | None = None
     library_section_id: str | int | None = msgspec.field(name="librarySectionID", default=None)
     genre: _Many[_Tag] = msgspec.field(name="Genre", default=None)
@@ -102,6 +106,7 @@ class _Full(_Listed, rename="camel"):
     role: _Many[_Tag] = msgspec.field(name="Role", default=None)
     collection: _Many[_Tag] = msgspec.field(name="Collection", default=None)
     label: _Many[_Tag] = msgspec.field(name="Label", default=None)
+    writer: _Many[_Tag] = msgspec.field(name="Writer", default=None)
     field: _Many[_Lock] = msgspec.field(name="Field", default=None)
 
 
@@ -230,6 +235,11 @@ def _item(entry: _Full, container_section: str | int | None) -> Item:
         thumb=entry.thumb or "",
         files=tuple(part.file for part in _parts(entry) if part.file),
         updated_at=entry.updated_at or 0,
+        original_title=entry.original_title or "",
+        tagline=entry.tagline or "",
+        content_rating=entry.content_rating or "",
+        critic_rating=entry.critic_rating,
+        writers=_tags(entry.writer),
     )
 
 

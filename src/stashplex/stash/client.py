@@ -93,7 +93,10 @@ class StashClient:
         *,
         session: Session | None = None,
         watch: Watch | None = None,
+        wanted: frozenset[str] = frozenset(),
     ) -> None:
+        """`wanted` is what rules ask of scenes beyond the usual, see `more`."""
+        self._wanted = wanted
         base_url = url.rstrip("/").removesuffix("/graphql")
         self._transport = transport
         self._peer = Peer(
@@ -130,7 +133,7 @@ class StashClient:
                     f"This Stash does not know {', '.join(lacking)} of a scene.",
                     hint=f"Update Stash to {MINIMUM_VERSION} or newer.",
                 )
-            self._fields = fields
+            self._fields = replace(fields, wanted=self._wanted)
         return self._fields
 
     async def scenes(self, ids: Iterable[SceneId]) -> dict[SceneId, Scene]:

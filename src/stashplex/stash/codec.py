@@ -14,6 +14,7 @@ import msgspec
 
 from stashplex.base.wire import repaired_json
 from stashplex.domain.scene import Scene, SceneFile, SceneId
+from stashplex.stash.more import ENTITY_FIELDS, MORE_FIELDS, EntityRow, More, details_of
 
 _T = TypeVar("_T")
 
@@ -56,10 +57,14 @@ class SceneFields:
     available: frozenset[str]
     missing_fields: tuple[str, ...]
 
+    wanted: frozenset[str] = frozenset()
+    """What rules ask for beyond the usual: keys of `MORE_FIELDS` and `ENTITY_FIELDS`."""
+
     @property
     def unknown_fields(self) -> frozenset[str]:
-        """The fields of `Scene` that stay unknown."""
-        return frozenset(OPTIONAL_FIELDS[name][1] for name in self.missing_fields)
+        """The fields of `Scene` that stay unknown, and what a rule asks for in vain."""
+        usual = frozenset(OPTIONAL_FIELDS[name][1] for name in self.missing_fields)
+        return usual | {name for name in self.wanted & MORE_FIELDS.keys() if name not in self.available}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class _Paths(_Struct):
     screenshot: str | None = None
 
 
-class _Scene(_Struct):
+class _Scene(More, kw_only=True):
     id: str | int
     updated_at: str
     title: str | None = None
@@ -112,9 +117,6 @@ class _Scene(_Struct):
     date: str | None = None
     rating100: int | None = None
     organized: bool | None = None
-    studio: _Named | None = None
-    performers: list[_Named] | None = None
-    tags: list[_Named] | None = None
     files: list[_File] | None = None
     paths: _Paths | None = None
 
@@ -279,6 +281,7 @@ def _scene(entry: _Scene, unknown: frozenset[str]) -> Scene:
         cover_url=(entry.paths and entry.paths.screenshot) or None,
         updated_at=instant_of(entry.updated_at),
         unknown_fields=unknown,
+        more=details_of(entry),
     )
 
 
@@ -287,7 +290,7 @@ def _file(entry: _File) -> SceneFile:
     return SceneFile(entry.path, entry.size, entry.duration, oshash)
 
 
-def _names(entries: Collection[_Named] | None) -> tuple[str, ...]:
+def _names(entries: Collection[EntityRow] | None) -> tuple[str, ...]:
     return tuple(entry.name for entry in entries or () if entry.name)
 
 
@@ -303,8 +306,11 @@ def instant_of(text: str) -> datetime:
 
 
 def _selection(fields: SceneFields) -> str:
-    optional = (asked for name, (asked, _) in OPTIONAL_FIELDS.items() if name in fields.available)
-    return " ".join(("id title updated_at", *optional, "files { path size duration fingerprints { type value } }"))
+    usual = {name: asked for name, (asked, _) in OPTIONAL_FIELDS.items() if name in fields.available}
+    richer = {name: asked for name, asked in ENTITY_FIELDS.items() if name in fields.wanted & usual.keys()}
+    more = {name: asked for name, asked in MORE_FIELDS.items() if name in fields.wanted & fields.available}
+    asked = (usual | richer | more).values()
+    return " ".join(("id title updated_at", *asked, "files { path size duration fingerprints { type value } }"))
 
 
 def decoder_of(shape: Any) -> "msgspec.json.Decoder[Any]":

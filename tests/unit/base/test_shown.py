@@ -8,6 +8,7 @@ HIDDEN = {
     "batch_size": "right without tuning",
     "stash_requests_in_flight": "right without tuning",
     "success_threshold": "right without tuning",
+    "library": "a table, which only the file can hold",
     "listen": "belongs to the machine on which the service runs",
 } | dict.fromkeys(NOT_TYPED, "must be known before Stash is asked")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from builders import a_file, a_scene
 from stashplex.domain.document import Document, Field, TagField, TextField
-from stashplex.domain.mapping import ALL_FIELDS, LINE_LIMIT, LIST_LIMIT, SUMMARY_LIMIT, MappingOptions, desired
+from stashplex.domain.mapping import DEFAULT_FIELDS, LINE_LIMIT, LIST_LIMIT, SUMMARY_LIMIT, MappingOptions, desired
 from stashplex.domain.merge import tag_key
 from stashplex.domain.scene import Scene
 
@@ -218,12 +218,12 @@ def test_doubles_do_not_count_towards_the_limit_of_a_list() -> None:
     ],
 )
 def test_what_stash_was_not_asked_for_has_no_key(unknown: str, absent: set[Field]) -> None:
-    assert fields(mapped(unknown_fields=frozenset({unknown}))) == ALL_FIELDS - absent
+    assert fields(mapped(unknown_fields=frozenset({unknown}))) == DEFAULT_FIELDS - absent
 
 
-@pytest.mark.parametrize("field", sorted(ALL_FIELDS))
+@pytest.mark.parametrize("field", sorted(DEFAULT_FIELDS))
 def test_a_field_that_is_switched_off_has_no_key(field: Field) -> None:
-    assert fields(desired(a_scene(), MappingOptions(ALL_FIELDS - {field}))) == ALL_FIELDS - {field}
+    assert fields(desired(a_scene(), MappingOptions(DEFAULT_FIELDS - {field}))) == DEFAULT_FIELDS - {field}
 
 
 NAMES = st.lists(st.text(st.characters(), max_size=300), max_size=8).map(tuple)

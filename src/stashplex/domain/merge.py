@@ -9,9 +9,11 @@ person added stays.
 import re
 import unicodedata
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import lru_cache
 
-from stashplex.domain.document import Base, Document, Field, TagField, TextField
+from stashplex.domain.document import RATINGS, Base, Document, Field, TagField, TextField
+from stashplex.domain.policy import DEFAULT_MERGE, EditsByPeople, FirstContact, MergeRules
 
 _DECIMAL = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
@@ -30,33 +32,46 @@ class Merge:
     base: Document
 
 
-def merge(desired: Document, observed: Document, base: Base | None) -> Merge:
+def merge(
+    desired: Document,
+    observed: Document,
+    base: Base | None,
+    rules: MergeRules = DEFAULT_MERGE,
+    foreign_locks: frozenset[str] = frozenset(),
+) -> Merge:
     """Return what an item should show.
 
-    Stash wins where it changed since the base or where there is no base; a person wins where only Plex changed.
-    A field that is missing from `observed` counts as empty there. A forced base lets Stash win where only Plex changed,
-    too; what Stash knows nothing of stays.
+    Stash wins where it changed since the base or where there is no base; a person wins where only Plex changed, unless
+    `rules` say otherwise. A field that is missing from `observed` counts as empty there. A forced base lets Stash win
+    where only Plex changed, too; what Stash knows nothing of stays. `foreign_locks` are the edit names that somebody
+    else locked: where the rules respect locks, such a field stays and does not become ours.
     """
     owned = Document() if base is None else base.document
     is_forced = base is not None and base.is_forced
+    is_first = base is None
     texts: dict[TextField, str] = {}
     tags: dict[TagField, tuple[str, ...]] = {}
     kept: list[Field] = []
+    base_texts, base_tags = dict(owned.texts), dict(owned.tags)
     for text_field, text in desired.texts.items():
-        texts[text_field], is_kept = _merged_text(
-            text_field, text, observed.texts.get(text_field, ""), owned.texts.get(text_field), is_forced=is_forced
-        )
+        shown, mine = observed.texts.get(text_field, ""), owned.texts.get(text_field)
+        if _is_foreign(text_field, mine, rules, foreign_locks):
+            texts[text_field], is_kept = shown, not is_same_text(text_field, text, shown)
+        else:
+            way = _way(text_field, rules, is_forced=is_forced, is_first=is_first)
+            texts[text_field], is_kept = _merged_text(text_field, text, shown, mine, way)
+            base_texts[text_field] = text
         kept += [text_field] if is_kept else []
     for tag_field, names in desired.tags.items():
-        tags[tag_field], is_kept = _merged_tags(
-            names, observed.tags.get(tag_field, ()), owned.tags.get(tag_field), is_forced=is_forced
-        )
+        elements, ours = observed.tags.get(tag_field, ()), owned.tags.get(tag_field)
+        if _is_foreign(tag_field, ours, rules, foreign_locks):
+            tags[tag_field], is_kept = elements, bool(_keys(names) - _keys(elements))
+        else:
+            way = _way(tag_field, rules, is_forced=is_forced, is_first=is_first)
+            tags[tag_field], is_kept = _merged_tags(names, elements, ours, way)
+            base_tags[tag_field] = _owned_tags(names, elements, ours or (), way)
         kept += [tag_field] if is_kept else []
-    return Merge(
-        wanted=Document(texts, tags),
-        kept=tuple(kept),
-        base=Document({**owned.texts, **desired.texts}, {**owned.tags, **desired.tags}),
-    )
+    return Merge(wanted=Document(texts, tags), kept=tuple(kept), base=Document(base_texts, base_tags))
 
 
 def united(intent: Document, earlier: Document | None, base: Base | None = None) -> Document:
@@ -110,7 +125,7 @@ def is_same_text(field: TextField, one: str, other: str) -> bool:
     Whatever Plex may do to a value that it stores must not count, or we would write it for ever: Unicode form,
     line ends, blanks at the end of a line and around the whole, and a rating's spelling (`7`, `7.0`, `6.9999998`).
     """
-    return one == other or _text_key(field, one) == _text_key(field, other)
+    return one == other or text_key(field, one) == text_key(field, other)
 
 
 @lru_cache(maxsize=8_192)
@@ -123,38 +138,89 @@ def tag_key(tag: str) -> str:
     return unicodedata.normalize("NFC", folded)
 
 
-def _text_key(field: TextField, text: str) -> str:
+def text_key(field: TextField, text: str) -> str:
+    """Return the spelling by which two values of a field are compared."""
     lines = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     bare = "\n".join(line.rstrip() for line in lines).strip()
-    if field is TextField.USER_RATING and _DECIMAL.fullmatch(bare):
+    if field in RATINGS and _DECIMAL.fullmatch(bare):
         return f"{float(bare):.1f}"
     return bare
 
 
-def _merged_text(
-    field: TextField, desired: str, observed: str, base: str | None, *, is_forced: bool
-) -> tuple[str, bool]:
+class _Way(StrEnum):
+    """How one field is merged: a policy of `EditsByPeople`, or what holds only once."""
+
+    FOLLOW = "follow"
+    STASH = "stash"
+    PLEX = "plex"
+    FILL = "fill"
+    ADOPT = "adopt"
+
+
+_POLICIES = {
+    EditsByPeople.FOLLOW: _Way.FOLLOW,
+    EditsByPeople.STASH: _Way.STASH,
+    EditsByPeople.PLEX: _Way.PLEX,
+}
+_FIRST = {FirstContact.FILL: _Way.FILL, FirstContact.ADOPT: _Way.ADOPT}
+
+
+def _way(field: Field, rules: MergeRules, *, is_forced: bool, is_first: bool) -> _Way:
+    if is_forced:
+        return _Way.STASH
+    policy = _POLICIES[rules.policy(field)]
+    return _FIRST.get(rules.first_contact, policy) if is_first else policy
+
+
+def _is_foreign(field: Field, owned: object, rules: MergeRules, foreign_locks: frozenset[str]) -> bool:
+    """Tell whether somebody else locked a field that is not ours, and that counts."""
+    return rules.respects_locks and owned is None and field.value in foreign_locks
+
+
+def _merged_text(field: TextField, desired: str, observed: str, base: str | None, way: _Way) -> tuple[str, bool]:
     """Return what the field should show, and whether that is a value of Plex that stands against Stash."""
     if is_same_text(field, desired, observed):
         return observed, False
     if base is None:
-        is_foreign_kept = not desired
-        return (observed if is_foreign_kept else desired), is_foreign_kept
-    is_kept = is_same_text(field, desired, base) and not (is_forced and desired)
+        is_kept = not desired or way is _Way.ADOPT or (way is _Way.FILL and bool(observed.strip()))
+        return (observed if is_kept else desired), is_kept
+    if way is _Way.PLEX:
+        is_kept = not is_same_text(field, observed, base)
+    else:
+        is_kept = is_same_text(field, desired, base) and not (way is _Way.STASH and desired)
     return (observed if is_kept else desired), is_kept
 
 
 def _merged_tags(
-    desired: tuple[str, ...], observed: tuple[str, ...], base: tuple[str, ...] | None, *, is_forced: bool
+    desired: tuple[str, ...], observed: tuple[str, ...], base: tuple[str, ...] | None, way: _Way
 ) -> tuple[tuple[str, ...], bool]:
-    """Return the list that the field should show, and whether it lacks an element that a person removed.
+    """Return the list that the field should show, and whether it lacks an element that Stash has.
 
     Order: Stash's, then the foreign elements in Plex's. An element that Plex has keeps Plex's spelling.
     """
     spelt = {tag_key(tag): tag for tag in reversed(observed)}
-    wanted_keys = {tag_key(tag) for tag in desired}
-    base_keys = {tag_key(tag) for tag in base or ()}
-    removed_by_person = frozenset() if is_forced else (wanted_keys & base_keys) - spelt.keys()
+    wanted_keys = _keys(desired)
+    if base is None and (way is _Way.ADOPT or (way is _Way.FILL and observed)):
+        return observed, bool(wanted_keys - spelt.keys())
+    base_keys = _keys(base or ())
+    removed_by_person = frozenset() if way is _Way.STASH else (wanted_keys & base_keys) - spelt.keys()
     ours = [spelt.get(tag_key(tag), tag) for tag in desired if tag_key(tag) not in removed_by_person]
     foreign = [tag for tag in observed if tag_key(tag) not in wanted_keys | base_keys]
     return (*ours, *foreign), bool(removed_by_person)
+
+
+def _owned_tags(
+    desired: tuple[str, ...], observed: tuple[str, ...], base: tuple[str, ...], way: _Way
+) -> tuple[str, ...]:
+    """Return the elements that are ours afterwards.
+
+    Where people's edits stay for ever, an element that a person removed is remembered although Stash dropped it, too.
+    """
+    if way is not _Way.PLEX:
+        return desired
+    known = _keys(desired) | _keys(observed)
+    return (*desired, *(tag for tag in base if tag_key(tag) not in known))
+
+
+def _keys(tags: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(tag_key(tag) for tag in tags)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import quote
 
-from stashplex.domain.document import Document, TagField, TextField
+from stashplex.domain.document import Document, Field, TagField, TextField
 from stashplex.domain.merge import is_same_text, tag_key
 from stashplex.domain.plan import Change, Plan, TagChange, TextChange
 
@@ -52,9 +52,10 @@ def edit_queries(
     """Return the queries that apply a plan, to be sent in this order; none when there is nothing to say.
 
     Everything travels in one query if that fits, else texts and lists fill as few queries as their order allows.
-    Every changed field is locked, and whatever `locks` names besides (`thumb`). Only `collection` keeps the lock that
-    the item shows (`locked`, that is `Item.locked`; None: unknown, then its lock is not mentioned): locked, it would
-    freeze the collections that Plex makes itself (plex-wire.md 4.6). `clears` empties a list that loses elements before
+    Every changed field is locked, and whatever `locks` names besides (`thumb`); what the plan hands back is unlocked.
+    Where the plan locks nothing, and always for `collection`, a field keeps the lock that the item shows (`locked`,
+    that is `Item.locked`; None: unknown, then that of `collection` is not mentioned): locked, it would freeze the
+    collections that Plex makes itself (plex-wire.md 4.6). `clears` empties a list that loses elements before
     it is filled, instead of naming them: a server was reported to remove only the first of several (plex-wire.md 4.4).
     Raises: ValueError, for a key that is not all digits or a change that `fit` would have cut.
     """
@@ -63,8 +64,14 @@ def edit_queries(
             raise ValueError(f"an edit needs the digits of one item and one section, not {key!r}")
     selector = _render([("type", "1"), ("id", plan.rating_key)])
     room = budget_bytes - _SELECTOR_BYTES
-    units = [unit for change in plan.changes for unit in _units(change, room, locked, clears=clears)]
-    units += [_unit([(f"{name}.locked", "1")]) for name in sorted(locks - {str(c.field) for c in plan.changes})]
+    changed = {change.field.value for change in plan.changes}
+    units = [
+        unit
+        for change in plan.changes
+        for unit in _units(change, room, _lock(change.field, _state(change.field, plan, locked)), clears=clears)
+    ]
+    units += [_unit([(f"{name}.locked", "1")]) for name in sorted(locks - changed - plan.unlocks)]
+    units += [_unit([(f"{name}.locked", "0")]) for name in sorted(plan.unlocks - changed)]
     too_long = [min(unit.keys) for unit in units if len(unit.query) > room]
     if too_long:
         raise ValueError(f"too long for one request, fit the plan first: {', '.join(too_long)}")
@@ -132,12 +139,12 @@ def _says_something(change: Change) -> bool:
     return {tag_key(tag) for tag in change.old} != {tag_key(tag) for tag in change.new}
 
 
-def _units(change: Change, room: int, locked: frozenset[str] | None, *, clears: bool) -> Iterator[_Unit]:
+def _units(change: Change, room: int, lock: list[_Pair], *, clears: bool) -> Iterator[_Unit]:
     """Return a change as units; a removal may travel ahead of its list, in any number of requests."""
     if isinstance(change, TextChange):
-        yield _unit(_text_pairs(change.field, change.new))
+        yield _unit([(f"{change.field}.value", change.new), *lock])
         return
-    field, lock = change.field, _lock(change.field, locked)
+    field = change.field
     removable = [] if clears else [tag for tag in change.removed if _is_removable(tag)]
     whole = [*_indexed(field, change.new), *lock]
     named = [*_removal(field, removable), *whole]
@@ -171,7 +178,7 @@ def _pieces(field: TagField, tags: Iterable[str], room: int) -> Iterator[list[st
     piece: list[str] = []
     for tag in tags:
         longer = [*piece, tag]
-        if piece and len(_render([*_removal(field, longer), *_lock(field, frozenset())])) > room:
+        if piece and len(_render([*_removal(field, longer), *_lock(field, "1")])) > room:
             yield piece
             piece = [tag]
         else:
@@ -197,7 +204,7 @@ def _shortened(field: TextField, text: str, room: int) -> str:
 
 def _list_bytes(field: TagField, tags: Iterable[str]) -> int:
     """Return what a list takes up, whatever the way of removal. The order of the elements does not matter."""
-    return len(_render([_clear(field), *_indexed(field, tags), *_lock(field, frozenset())]))
+    return len(_render([_clear(field), *_indexed(field, tags), *_lock(field, "1")]))
 
 
 def _text_pairs(field: TextField, text: str) -> list[_Pair]:
@@ -217,10 +224,19 @@ def _clear(field: TagField) -> _Pair:
     return (f"{field}[].tag", "")
 
 
-def _lock(field: TagField, locked: frozenset[str] | None) -> list[_Pair]:
-    if field is not TagField.COLLECTION:
-        return [(f"{field}.locked", "1")]
-    return [] if locked is None else [(f"{field}.locked", "1" if field in locked else "0")]
+def _state(field: Field, plan: Plan, locked: frozenset[str] | None) -> str:
+    """Return the lock that a changed field gets; empty when it is not mentioned, which leaves it to Plex."""
+    if field.value in plan.unlocks:
+        return "0"
+    if plan.locks and field is not TagField.COLLECTION:
+        return "1"
+    if locked is None:
+        return "" if plan.locks else "0"
+    return "1" if field.value in locked else "0"
+
+
+def _lock(field: Field, state: str) -> list[_Pair]:
+    return [(f"{field}.locked", state)] if state else []
 
 
 def _is_removable(tag: str) -> bool:

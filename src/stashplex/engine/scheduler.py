@@ -45,7 +45,7 @@ SHORT_SLEEP_S = 5.0
 """Between two tries at a server that failed, but not often enough to be held."""
 
 LONGEST_WAIT_S = 600.0
-"""The longest wait for a retry; what is due later than that was moved by a clock."""
+"""The longest wait of a held entry; what is due later than that, and than any retry, was moved by a clock."""
 
 ROUND_S = 1.0
 """The shortest wait between two rounds: what comes due meanwhile is looked at together, since each round asks Plex for
@@ -130,7 +130,7 @@ class Scheduler:
     async def run_forever(self, is_finished: Callable[[], bool]) -> None:
         """Work until cancelled, or until nothing is due and `is_finished` says that nothing will come."""
         with self._owners.enrolled(self._clock.now()) as owner:
-            self._waking.clamp(self._clock.now(), timedelta(seconds=LONGEST_WAIT_S))
+            self._waking.clamp(self._clock.now(), self._longest_wait())
             while True:
                 self._mend_clock()
                 pause_s = self._pause_s(await self._drain(owner))
@@ -282,7 +282,10 @@ class Scheduler:
         if self._is_clock_set():
             set_by = timedelta(seconds=self._offset_s() - self._clock_offset_s)
             self._clock_offset_s += set_by.total_seconds()
-            self._waking.clamp(self._clock.now(), timedelta(seconds=LONGEST_WAIT_S), set_by=set_by)
+            self._waking.clamp(self._clock.now(), self._longest_wait(), set_by=set_by)
+
+    def _longest_wait(self) -> timedelta:
+        return timedelta(seconds=max(LONGEST_WAIT_S, self._rules.ordinary.cap_s, self._rules.not_found.cap_s))
 
     def _is_clock_set(self) -> bool:
         return abs(self._offset_s() - self._clock_offset_s) > CLOCK_SLACK_S

@@ -8,8 +8,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 QUIET_S = (0.0, 3.0, 20.0)
-"""How long a thing must have been left alone before it goes for the first, second, and each further time within
-`FORGET_S`: a typing error is corrected within seconds in Plex too; twenty edits spread over a minute are three writes."""
+"""How long a thing must have been left alone before it goes for the first, second, and each further time in `FORGET_S`:
+a typing error is corrected within seconds in Plex too; twenty edits spread over a minute are three writes."""
 
 LONGEST_S = 60.0
 FORGET_S = 60.0

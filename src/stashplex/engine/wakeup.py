@@ -1,7 +1,7 @@
 """A bell between the parts of the service: somebody rings, the one who sleeps wakes.
 
-Within one process; what other processes do is looked for by the sleeper itself. The invariant: a ring between two sleeps ends
-the next sleep at once, so no wake-up is lost.
+Within one process; what other processes do is looked for by the sleeper itself. The invariant: a ring between two
+sleeps ends the next sleep at once, so no wake-up is lost.
 """
 
 import anyio

@@ -146,7 +146,7 @@ def service_file(member: str) -> Any:
 
         async def listen() -> object:
             with world.app() as app:
-                async with listening(app, app.service(), lambda: None):
+                async with listening(app, app.service(), lambda: None, lambda: None):
                     return json.loads((folder / "service.json").read_text())[member]
 
         return anyio.run(listen)

@@ -10,11 +10,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
+import anyio
 
 from stashplex.base.clock import Clock, SystemClock
 from stashplex.base.config import Settings
 from stashplex.base.feed import Feed, HttpFeed
-from stashplex.base.transport import HttpTransport, Timeouts, Transport, can_connect
+from stashplex.base.transport import HttpTransport, LimitedTransport, Timeouts, Transport, can_connect
 from stashplex.version import __version__
 
 
@@ -56,3 +57,17 @@ async def open_seams(settings: Settings) -> AsyncIterator[Seams]:
             stash_feed=HttpFeed(session, connect_s=settings.connect_timeout_s, verifies_tls=settings.stash_verify_tls),
             plex_feed=HttpFeed(session, connect_s=settings.connect_timeout_s, verifies_tls=settings.plex_verify_tls),
         )
+
+
+def limited_stash(transport: Transport, settings: Settings, admit: Callable[[], None]) -> Transport:
+    """Return the way to Stash on which only so many requests are under way; `admit` raises when it is closed."""
+    limiter = anyio.CapacityLimiter(settings.stash_requests_in_flight)
+    return LimitedTransport(transport, reads=limiter, writes=limiter, admit=admit)
+
+
+def limited_plex(transport: Transport, settings: Settings, admit: Callable[[], None]) -> Transport:
+    """Return the way to Plex, likewise, with reads and writes counted apart."""
+    reads, writes = (
+        anyio.CapacityLimiter(most) for most in (settings.plex_reads_in_flight, settings.plex_writes_in_flight)
+    )
+    return LimitedTransport(transport, reads=reads, writes=writes, admit=admit)

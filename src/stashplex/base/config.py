@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from stashplex.base.mapping_settings import MappingSettings, Tables, comma_list, lines
+from stashplex.base.merging_settings import MergingSettings
+
 PREFIX = "STASHPLEX_"
 CONFIG_VARIABLE = "STASHPLEX_CONFIG"
 LARGEST_PORT = 65_535
@@ -37,19 +40,6 @@ def data_dir_of_process() -> Path:
 def default_config_file() -> Path:
     """Return the settings file that is read when it exists and no other is named."""
     return platformdirs.user_config_path("stashplex", appauthor=False) / "config.toml"
-
-
-def _comma_list(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _lines(value: object) -> object:
-    """Return a list of rules as text with a line for each."""
-    if isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
-        return "".join(f"{part}\n" for part in value)
-    return value
 
 
 def _server_url(value: str) -> str:
@@ -118,8 +108,8 @@ PathCase = Literal["auto", "exact", "ignore"]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
-class Settings(BaseModel):
-    """All settings. Each key is also an environment variable: `stash_url` is `STASHPLEX_STASH_URL`."""
+class ServerSettings(BaseModel):
+    """The settings about servers and about how the work is done."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -135,10 +125,10 @@ class Settings(BaseModel):
     plex_verify_tls: bool = Field(
         default=True, description="Check the certificate of Plex; off for one that is self-signed."
     )
-    plex_library: Annotated[tuple[str, ...], BeforeValidator(_comma_list)] = Field(
+    plex_library: Annotated[tuple[str, ...], BeforeValidator(comma_list)] = Field(
         (), description="Names of the Plex libraries to write to; empty means every film library."
     )
-    path_map: Annotated[str, BeforeValidator(_lines)] = Field(
+    path_map: Annotated[str, BeforeValidator(lines)] = Field(
         "", description="Where the two servers see the same files: `/stash/prefix=/plex/prefix; …`."
     )
     stash_path_case: PathCase = Field(
@@ -209,6 +199,21 @@ class Settings(BaseModel):
     connect_timeout_s: Seconds = Field(5.0, description="Longest wait for a connection, in seconds.")
     read_timeout_s: Seconds = Field(30.0, description="Longest silence while an answer is awaited, in seconds.")
     write_timeout_s: Seconds = Field(60.0, description="Longest time for sending an upload, in seconds.")
+
+
+class Settings(MappingSettings, MergingSettings, ServerSettings):
+    """All settings. Each key is also an environment variable: `stash_url` is `STASHPLEX_STASH_URL`."""
+
+    library: Tables = Field(
+        default_factory=dict,
+        description='What goes where in one library: a table `[library."Films"]` in the file with settings about that.',
+    )
+
+    def of_library(self, title: str) -> MappingSettings:
+        """Return what goes where in a library."""
+        own = MappingSettings.model_fields
+        values = {key: getattr(self, key) for key in own}
+        return MappingSettings.model_validate({**values, **self.library.get(title, {})})
 
 
 SECRETS = frozenset(key for key, known in Settings.model_fields.items() if known.annotation is SecretStr)

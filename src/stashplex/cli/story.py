@@ -13,13 +13,15 @@ from rich.table import Table
 from stashplex.app import DATABASE_NAME, Store
 from stashplex.base.errors import ConfigError
 from stashplex.cli.run import results
+from stashplex.domain.document import TagField
 from stashplex.domain.entry import Entry, State
-from stashplex.domain.journal import JournalRow
+from stashplex.domain.journal import TAG_SEPARATOR, JournalRow
 from stashplex.domain.link import Link
 from stashplex.store.overview import KnownPlex
 from stashplex.web.chip import chip
 
 LONGEST_STORY = 1_000
+_LISTS = frozenset(name.value for name in TagField)
 _WIDE = 400
 
 
@@ -65,13 +67,14 @@ def print_story(story: Story) -> None:
     results.print(f"Scene {entry.scene_id} on Plex {story.plex.name}: {_state(entry)}", markup=False)
     if entry.last_error_type:
         results.print(f"  reason: {entry.last_error_type}: {entry.last_error}", markup=False)
-        results.print(f"  tried again {entry.retry_count} times since {local(entry.first_failed_at)}", markup=False)
+        if entry.state is not State.SYNCED:
+            results.print(f"  tried again {entry.retry_count} times since {local(entry.first_failed_at)}", markup=False)
     for link in story.links:
         results.print(f"  item {link.rating_key} by {link.evidence.value}: {link.file}", markup=False)
     if not story.links:
         results.print("  no item in Plex is known for it")
     for row in story.journal:
-        results.print(f"  {local(row.at)}  {_row(row)}", markup=False)
+        results.print(f"  {local(row.at)}  {describe_row(row)}", markup=False)
 
 
 def local(moment: datetime | None) -> str:
@@ -117,8 +120,14 @@ def _state(entry: Entry) -> str:
             return "needs a person"
 
 
-def _row(row: JournalRow) -> str:
+def describe_row(row: JournalRow) -> str:
     what = row.event.value
     if row.field:
-        what += f" {row.field}: {row.old or '-'} → {row.new or '-'}"
+        what += f" {row.field}: {_value(row.field, row.old)} → {_value(row.field, row.new)}"
     return f"{what} ({row.detail})" if row.detail else what
+
+
+def _value(field: str, text: str | None) -> str:
+    """Return a value on one line where it is a list."""
+    shown = text or "-"
+    return shown.replace(TAG_SEPARATOR, ", ") if field in _LISTS else shown

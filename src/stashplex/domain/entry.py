@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import NewType
 
+from stashplex.domain.filtering import FILTERED
 from stashplex.domain.outcome import HELD, Dead, Hold, Outcome, Retry, Synced
 from stashplex.domain.retry import DEFAULT_RULES, NOT_FOUND_TYPE, RetryRule, RetryRules, rule_for
 from stashplex.domain.scene import SceneId
@@ -81,8 +82,10 @@ def settled(entry: Entry, outcome: Outcome, rule: RetryRule, now: datetime, chan
     A mark that arrived meanwhile is the store's business: it leaves a newer generation pending.
     """
     match outcome:
-        case Synced():
+        case Synced(refused=""):
             return Transition(State.SYNCED, None, 0, None, None, None)
+        case Synced(refused=reason):
+            return Transition(State.SYNCED, None, 0, FILTERED, reason, now)
         case Hold(error_type, message, until):
             return Transition(
                 State.PENDING, until, entry.retry_count, error_type, message, entry.first_failed_at or now, now

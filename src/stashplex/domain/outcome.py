@@ -24,9 +24,13 @@ HELD = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """Plex shows what it should. `is_written` tells whether anything had to be written."""
+    """Plex shows what it should. `is_written` tells whether anything had to be written.
+
+    `refused` is why a filter leaves the scene alone, `""` when none does.
+    """
 
     is_written: bool
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from stashplex.base.errors import ServerRefused, StoreError
 from stashplex.base.layers import Check, typed_after
 from stashplex.base.typed import STASH_SETTINGS_NAME, read_typed, render_typed
 from stashplex.domain.pathmap import parse_path_map
+from stashplex.engine import mapping_rules
 from stashplex.stash.client import StashClient
 from stashplex.stash.configuration import Configuration
 from stashplex.store import folder
 
-CHECKS: Mapping[str, Check] = {"path_map": parse_path_map}
+CHECKS: Mapping[str, Check] = {"path_map": parse_path_map, **mapping_rules.CHECKS}
 """What the model of the settings cannot judge by itself."""
 
 

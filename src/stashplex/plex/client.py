@@ -37,10 +37,10 @@ from stashplex.version import __version__
 ITEMS_PER_READ = 100
 """Keys in one batch read; far below any known limit of an address (plex-wire 3)."""
 
-_UNNEEDED = "Country,Guid,Rating,Writer,Producer,Similar,Style,Mood,Format"
+_UNNEEDED = "Country,Guid,Rating,Producer,Similar,Style,Mood,Format"
 _LISTING = (
     "type=1&includeCollections=0&includeGuids=0&sort=id"
-    f"&excludeElements=Genre,Collection,Director,Role,{_UNNEEDED}&excludeFields=summary,tagline"
+    f"&excludeElements=Genre,Collection,Director,Writer,Role,{_UNNEEDED}&excludeFields=summary,tagline"
 )
 _FULL = f"skipRefresh=1&includeGuids=0&excludeElements={_UNNEEDED}"
 _T = TypeVar("_T")

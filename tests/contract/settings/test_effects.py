@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from contract.settings import engine_effects as engine
+from contract.settings import mapping_effects as mapping
 from contract.settings import wire_effects as wire
 from contract.settings.engine_effects import Observe, staged
 from stashplex.base.config import Settings
@@ -77,6 +78,7 @@ EFFECTS: Mapping[str, Effect] = {
         wire.reaches("plex", wire.deaf, "POST", BIG),
         {"connect_timeout_s": 0.1, "read_timeout_s": 0.1},
     ),
+    **{key: Effect(one, other, mapping.an_item, more) for key, (one, other, more) in mapping.VALUES.items()},
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from builders import an_item
-from stashplex.domain.document import Base, Document, TagField, TextField
+from stashplex.domain.document import RATINGS, Base, Document, TagField, TextField
 from stashplex.domain.item import Item, RatingKey, SectionKey
 from stashplex.domain.merge import merge, tag_key
 from stashplex.domain.plan import Plan, TagChange, TextChange, apply_to, not_taken, observed_document, plan
@@ -19,7 +19,7 @@ def as_stored(document: Document) -> Document:
     """What a server may make of the values that it takes: other blanks, line ends and case."""
     return Document(
         {
-            field: text if field is TextField.USER_RATING else "\r\n".join(text.splitlines()) + " "
+            field: text if field in RATINGS else "\r\n".join(text.splitlines()) + " "
             for field, text in document.texts.items()
         },
         {field: tuple(tag.upper() for tag in reversed(some)) for field, some in document.tags.items()},
@@ -85,10 +85,16 @@ def test_the_observed_document_knows_every_field() -> None:
             directors=("d",),
             actors=("a",),
             collections=("c",),
+            original_title="O",
+            tagline="L",
+            content_rating="18",
+            critic_rating=8.0,
+            labels=("l",),
+            writers=("w",),
         )
     )
-    assert list(observed.texts.values()) == ["T", "S", "D", "Acme", "2020-01-02", "7.5"]
-    assert list(observed.tags.values()) == [("g",), ("d",), ("a",), ("c",)]
+    assert list(observed.texts.values()) == ["T", "S", "D", "Acme", "2020-01-02", "7.5", "O", "L", "18", "8"]
+    assert list(observed.tags.values()) == [("g",), ("d",), ("a",), ("c",), ("l",), ("w",)]
     assert [*observed.texts, *observed.tags] == [*TextField, *TagField]
 
 

@@ -62,6 +62,12 @@ class GenreRules:
     limit: int = LIST_LIMIT
 
     @property
+    def is_plain(self) -> bool:
+        """All tags become genres under their own names."""
+        asked = self.include or self.exclude or self.rename or self.has_performer_tags
+        return not asked and self.parents is Parents.OFF
+
+    @property
     def sources(self) -> frozenset[str]:
         """The fields of the scene that are read."""
         return frozenset({"tags", "performers"} if self.has_performer_tags else {"tags"})
@@ -108,6 +114,9 @@ class CollectionRules:
 
 def genres(scene: Scene, rules: GenreRules) -> Iterator[str]:
     """Yield the genres, the most specific first: tags before those above them, these before tags of performers."""
+    if rules.is_plain:
+        yield from scene.tags
+        return
     chosen = _with_parents(scene.tag_entities, rules.parents)
     if rules.has_performer_tags:
         chosen += _with_parents([tag for one in scene.cast for tag in one.tags], rules.parents)

@@ -107,13 +107,13 @@ def desired(scene: Scene, options: MappingOptions) -> Document:
             text_field: text
             for text_field, (sources, read) in _TEXTS.items()
             if text_field in options.fields
-            and not sources(options) & unknown
+            and not (unknown and sources(options) & unknown)
             and (text := read(scene, options)) is not None
         },
         tags={
             tag_field: tuple(names_of(read_all(scene, options), _limit(tag_field, options)))
             for tag_field, (sources, read_all) in _TAGS.items()
-            if tag_field in options.fields and not sources(options) & unknown
+            if tag_field in options.fields and not (unknown and sources(options) & unknown)
         },
     )
 

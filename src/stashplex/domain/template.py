@@ -45,6 +45,8 @@ class Template:
 
     def fill(self, value_of: Callable[[str], str]) -> str:
         """Return the text with its values; `""` when none of its names has one."""
+        if len(self.parts) <= 1:  # the usual case, for every scene
+            return "".join(part if isinstance(part, str) else value_of(part.name) for part in self.parts)
         values = {name: value_of(name) for name in self.names}
         if self.names and not any(values.values()):
             return ""

@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
+from http.client import HTTPException
 from typing import Any
 
 if sys.platform == "win32":
@@ -59,6 +60,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 """What the installed program does, by mode."""
 
 
+NO_ANSWER = (OSError, ValueError, HTTPException, RecursionError)
+"""What a request raises that gets no JSON back, whatever the other side is."""
+
+
 class Unreachable(Exception):  # noqa: N818 - errors name the condition
     """The service did not give the answer that it should; the text says why."""
 
@@ -87,13 +92,14 @@ class Service:
         current = self if self.url else Service(self._data_dir)  # it may have started meanwhile
         if not current.url:
             raise Unreachable("The service does not run.")
+        if not current.url.startswith(("http://", "https://")):
+            raise Unreachable(f"The address of the service, {current.url}, must look like http://host:9998.")
         headers = {"Authorization": f"Bearer {current.key}", "Content-Type": "application/json"}
-        request = urllib.request.Request(current.url + path, body, headers)  # noqa: S310 - http or https, see _opened
         try:
-            return _answer(request, wait_s)
+            return _answer(urllib.request.Request(current.url + path, body, headers), wait_s)  # noqa: S310 - see above
         except urllib.error.HTTPError as error:
             raise Unreachable(_refusal(current.url, error)) from None
-        except (OSError, ValueError) as error:
+        except NO_ANSWER as error:
             self.url = "" if not self.is_elsewhere else self.url
             reason = getattr(error, "reason", error)
             told = getattr(reason, "strerror", None) or type(reason).__name__
@@ -107,17 +113,24 @@ def _refusal(url: str, error: urllib.error.HTTPError) -> str:
 
 
 def _answer(request: urllib.request.Request, wait_s: float, *, is_own_server: bool = False) -> dict[str, Any]:
-    """Return the JSON object that a server answers. Raises: OSError, ValueError."""
-    context = ssl.create_default_context() if request.type == "https" else None
-    if context is not None and is_own_server:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-    if context is not None:
-        handlers.append(urllib.request.HTTPSHandler(context=context))
-    if request.type not in {"http", "https"}:
-        raise ValueError("the address is neither http nor https")
-    with urllib.request.build_opener(*handlers).open(request, timeout=wait_s) as response:
+    """Return the JSON object that a server answers. Raises: NO_ANSWER.
+
+    No redirect is followed: the key is for this address, and what was sent would not be sent on.
+    """
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+    ):
+        opener.add_handler(handler)
+    if request.type == "https":
+        context = ssl.create_default_context()
+        if is_own_server:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        opener.add_handler(urllib.request.HTTPSHandler(context=context))
+    with opener.open(request, timeout=wait_s) as response:  # type: ignore[union-attr]
         value = json.loads(response.read(LARGEST_ANSWER))
     if not isinstance(value, dict):
         raise ValueError("the answer is no object")  # noqa: TRY004 - what the other side sent is wrong, not a type of ours
@@ -133,7 +146,7 @@ def typed_settings(connection: dict[str, Any]) -> dict[str, Any] | None:
     try:
         answer = _answer(request, ASK_S, is_own_server=True)
         typed = answer["data"]["configuration"]["plugins"].get("stashplex", {})
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (*NO_ANSWER, LookupError, TypeError, AttributeError):
         return None
     return typed if isinstance(typed, dict) else None
 
@@ -235,27 +248,25 @@ def relay(data_dir: str) -> int:
 
 def _send_all(data_dir: str) -> bool:
     """Send until the spool stays empty; tell whether to look again. False when no service elsewhere is named."""
-    pause_s = FIRST_PAUSE_S
+    pause_s, most = FIRST_PAUSE_S, BATCH_FILES
     quiet_since_s = time.monotonic()
     while True:
         service = Service(data_dir)
         if not service.is_elsewhere:
             return False
-        batch = _batch(os.path.join(data_dir, "spool"))
+        batch = _batch(os.path.join(data_dir, "spool"), most)
         if not batch:
             if time.monotonic() - quiet_since_s > LINGER_S:
                 return True
             time.sleep(LOOK_S)
             continue
         try:
-            taken = service.get("/api/events", b"[" + b",".join(batch.values()) + b"]", SEND_S)
+            bad = _send(service, list(batch.values()))
         except Unreachable:
             time.sleep(pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            pause_s, most = min(pause_s * 2, LONGEST_PAUSE_S), max(most // 2, 1)  # its disk may be slow
             continue
-        pause_s, quiet_since_s = FIRST_PAUSE_S, time.monotonic()
-        refused = taken.get("refused")
-        bad = set(refused) if isinstance(refused, list) else set()
+        pause_s, most, quiet_since_s = FIRST_PAUSE_S, min(most * 2, BATCH_FILES), time.monotonic()
         for position, path in enumerate(batch):
             if position in bad:
                 _set_aside(path)
@@ -263,7 +274,17 @@ def _send_all(data_dir: str) -> bool:
                 remove(path)
 
 
-def _batch(spool: str) -> dict[str, bytes]:
+def _send(service: Service, events: list[bytes]) -> set[int]:
+    """Hand events over; return the positions of those that are none. Raises: Unreachable when they are not kept."""
+    taken = service.get("/api/events", b"[" + b",".join(events) + b"]", SEND_S)
+    refused = taken.get("refused")
+    bad = {one for one in refused if isinstance(one, int)} if isinstance(refused, list) else set()
+    if taken.get("accepted") != len(events) - len(bad):
+        raise Unreachable(f"What answers at {service.url} is no service of stashplex.")
+    return bad
+
+
+def _batch(spool: str, most: int) -> dict[str, bytes]:
     """Return the oldest events, by their files; what is no event is set aside."""
     batch: dict[str, bytes] = {}
     size = 0
@@ -274,18 +295,25 @@ def _batch(spool: str) -> dict[str, bytes]:
                 content = file.read(LARGEST_EVENT + 1)
         except OSError:
             continue
-        try:
-            is_event = len(content) <= LARGEST_EVENT and isinstance(json.loads(content), dict)
-        except (ValueError, RecursionError):
-            is_event = False
-        if not is_event:
+        content = _strict(content)
+        if not content:
             _set_aside(path)
             continue
-        if batch and (size + len(content) > BATCH_BYTES or len(batch) >= BATCH_FILES):
+        if batch and (size + len(content) > BATCH_BYTES or len(batch) >= most):
             break
         batch[path] = content
         size += len(content) + 1
     return batch
+
+
+def _strict(content: bytes) -> bytes:
+    """Return an object as every reader of JSON takes it, nothing for what is none: it would spoil the others."""
+    try:
+        value = json.loads(content) if len(content) <= LARGEST_EVENT else None
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return b""
+    return text if isinstance(value, dict) else b""
 
 
 def _ready(spool: str) -> list[str]:

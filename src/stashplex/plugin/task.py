@@ -200,7 +200,10 @@ class Desk:
         hook.say("i", f"The service runs at {self.service.url}.")
         waiting = contact.count_files(self.path("spool"))
         hook.say("i", f"Events that wait here to be sent to it: {waiting}.")
-        return str(contact.told(self.service.get("/api/status")))
+        status = self.service.get("/api/status")
+        if not isinstance(status.get("servers"), list):
+            raise Failed(f"What answers at {self.service.url} is no service of stashplex.")
+        return str(contact.told(status))
 
     # the service itself
 

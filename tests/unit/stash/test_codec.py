@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from graphql import parse
 
-from stashplex.domain.scene import Scene, SceneFile, SceneId
+from stashplex.domain.scene import Details, Entity, Performer, Scene, SceneFile, SceneId
 from stashplex.stash.codec import (
     CHECK_DOCUMENT,
     COUNT_DOCUMENT,
@@ -183,3 +183,61 @@ def test_anything_else_is_an_error_of_one_kind(body: bytes) -> None:
         parse_scenes(body, frozenset())
     with pytest.raises(msgspec.DecodeError):
         parse_stamps(body)
+
+
+RICH = WHOLE | {
+    "studio": {"id": "12", "name": "S", "parent_studio": {"id": "11", "name": "Over S", "parent_studio": None}},
+    "performers": [
+        {"id": "1", "name": "P1", "gender": "FEMALE", "favorite": True, "tags": [{"id": "7", "name": "Tall"}]},
+        {"id": "2", "name": "P2", "gender": None, "favorite": False, "tags": []},
+    ],
+    "tags": [
+        {
+            "id": "3",
+            "name": "A",
+            "parents": [
+                {"id": "5", "name": "Up", "parents": [{"id": "6", "name": "Top", "parents": []}]},
+                {"id": "6", "name": "Top", "parents": [{"id": "3", "name": "A"}]},
+            ],
+        }
+    ],
+    "groups": [{"group": {"name": "G"}}, {"group": None}],
+    "urls": ["http://u.test", None],
+    "stash_ids": [{"stash_id": "x"}],
+    "custom_fields": {"by": "Jane", "more": ["a", 2], "none": None},
+}
+
+
+def test_what_rules_ask_for_is_read_too() -> None:
+    scene = parse_scenes(data(findScenes={"scenes": [RICH]}), frozenset())[SceneId(42)]
+    up, top = Entity("Up", 5), Entity("Top", 6)
+    assert scene.more == Details(
+        tags=(Entity("A", 3, (up, top)),),
+        performers=(
+            Performer(Entity("P1", 1), "FEMALE", is_favorite=True, tags=(Entity("Tall", 7),)),
+            Performer(Entity("P2", 2)),
+        ),
+        studio=Entity("S", 12, (Entity("Over S", 11),)),
+        groups=("G",),
+        urls=("http://u.test",),
+        stash_ids=("x",),
+        custom_fields={"by": "Jane", "more": "a; 2", "none": ""},
+    )
+    assert (scene.tags, scene.performers, scene.studio) == (("A",), ("P1", "P2"), "S")
+
+
+def test_more_is_only_asked_for_when_it_is_wanted_and_known() -> None:
+    known = ALL.available | {"groups", "urls"}
+    plain, rich = (
+        render_scenes_document(SceneFields(known, (), wanted))
+        for wanted in (frozenset(), frozenset({"tags", "groups"}))
+    )
+    parse(rich)
+    assert "parents" not in plain
+    assert "groups" not in plain
+    assert "tags { id name parents" in rich
+    assert "groups { group { name } }" in rich
+    assert "performers { name }" in rich
+    lacking = SceneFields(known, (), frozenset({"custom_fields", "groups", "tags"}))
+    assert "custom_fields" not in render_scenes_document(lacking)
+    assert lacking.unknown_fields == {"custom_fields"}

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 import anyio
@@ -16,6 +17,11 @@ from stashplex.base.clock import Clock, SystemClock
 from stashplex.base.config import Settings
 from stashplex.base.feed import Feed, HttpFeed
 from stashplex.base.transport import HttpTransport, LimitedTransport, Timeouts, Transport, can_connect
+from stashplex.base.typed import read_cookie
+from stashplex.base.wire import Watch
+from stashplex.plex.client import PlexClient
+from stashplex.stash.client import StashClient
+from stashplex.stash.session import Session
 from stashplex.version import __version__
 
 
@@ -71,3 +77,18 @@ def limited_plex(transport: Transport, settings: Settings, admit: Callable[[], N
         anyio.CapacityLimiter(most) for most in (settings.plex_reads_in_flight, settings.plex_writes_in_flight)
     )
     return LimitedTransport(transport, reads=reads, writes=writes, admit=admit)
+
+
+def stash_client(
+    settings: Settings, transport: Transport, watch: Watch | None, wanted: frozenset[str] = frozenset()
+) -> StashClient:
+    """Return one that speaks with Stash. `wanted` is what rules ask of scenes beyond the usual."""
+    session = Session(partial(read_cookie, settings.data_dir, settings.stash_url))
+    key = settings.stash_api_key.get_secret_value()
+    return StashClient(transport, settings.stash_url, key, session=session, watch=watch, wanted=wanted)
+
+
+def plex_client(settings: Settings, transport: Transport, watch: Watch | None, identifier: str) -> PlexClient:
+    """Return one that speaks with Plex."""
+    token = settings.plex_token.get_secret_value()
+    return PlexClient(transport, settings.plex_url, token, client_identifier=identifier, watch=watch)

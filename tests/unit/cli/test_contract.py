@@ -205,5 +205,8 @@ def merged(shapes: list[Any]) -> Any:
         return {key: merged([shape[key] for shape in shapes if key in shape]) for key in keys}
     if shapes and all(isinstance(shape, list) for shape in shapes):
         return [merged([inner for shape in shapes for inner in shape if inner])]
-    kinds = (f"list of {shape[0]}" if isinstance(shape, list) else shape for shape in shapes)
+    kinds = (
+        "table" if isinstance(shape, dict) else f"list of {shape[0]}" if isinstance(shape, list) else shape
+        for shape in shapes
+    )
     return " or ".join(sorted({kind for one in kinds for kind in one.split(" or ")}))

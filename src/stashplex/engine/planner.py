@@ -5,7 +5,7 @@ The invariant: a plan rests on an item that was just read and that shows the fil
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from anyio.lowlevel import checkpoint
 
@@ -20,18 +20,24 @@ from stashplex.base.errors import (
     StashplexError,
     StoreError,
 )
-from stashplex.domain.document import Base, Document
+from stashplex.domain.document import Base
+from stashplex.domain.filtering import refusal
 from stashplex.domain.item import Item, RatingKey
 from stashplex.domain.link import Link
-from stashplex.domain.mapping import MappingOptions, desired
+from stashplex.domain.mapping import desired
 from stashplex.domain.matching import Judgement, Match, is_still_matched
 from stashplex.domain.merge import believed, united
 from stashplex.domain.pathmap import path_key
-from stashplex.domain.plan import Plan, observed_document, plan, trusted
+from stashplex.domain.plan import observed_document, plan, trusted
+from stashplex.domain.policy import MergeRules
 from stashplex.domain.scene import Scene, SceneId
 from stashplex.engine.attempt import Failed, attempt
 from stashplex.engine.crawl import Crawler
+from stashplex.engine.farewell import Farewell
+from stashplex.engine.itemplan import FarewellPlan, ItemPlan
+from stashplex.engine.mapping_rules import Rulebook
 from stashplex.engine.matcher import Matcher
+from stashplex.engine.posters import THUMB, PosterWay, poster_way
 from stashplex.engine.target import Target
 from stashplex.plex.client import PlexClient
 from stashplex.plex.edit import fit, fit_texts
@@ -47,20 +53,6 @@ READ_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class ItemPlan:
-    """One item of a scene: how it was matched, what it shows, what must be written.
-
-    `base` is what is ours so far, `intent` what may be once the write was begun.
-    """
-
-    match: Match
-    item: Item
-    plan: Plan
-    base: Base | None
-    intent: Document
-
-
-@dataclass(frozen=True, slots=True)
 class SceneGone:
     """Stash does not have the scene any more."""
 
@@ -69,15 +61,19 @@ class SceneGone:
 class ScenePlan:
     """What must be written for one scene.
 
-    Shape: no item when a person wants the scene left alone; `problem` is why another library's item is not among them.
+    Shape: no item when a person wants the scene left alone, or when a filter does, for the reason in `refused`;
+    `problem` is why another library's item is not among them, `untouched` are the items that a library's filter keeps
+    as they are.
     """
 
     scene: Scene
     items: tuple[ItemPlan, ...]
     problem: StashplexError | None = None
+    refused: str = ""
+    untouched: frozenset[RatingKey] = frozenset()
 
 
-Planned = ScenePlan | SceneGone | Failed
+Planned = ScenePlan | SceneGone | FarewellPlan | Failed
 
 
 class Planner:
@@ -93,7 +89,9 @@ class Planner:
         crawler: Crawler,
         target: Target,
         matcher: Matcher,
-        options: MappingOptions,
+        rules: Rulebook,
+        merging: MergeRules,
+        farewell: Farewell,
     ) -> None:
         self._stash = stash
         self._plex = plex
@@ -102,7 +100,9 @@ class Planner:
         self._crawler = crawler
         self._target = target
         self._matcher = matcher
-        self._options = options
+        self._rules = rules
+        self._merging = merging
+        self._farewell = farewell
 
     async def plan(
         self, scene_ids: Sequence[SceneId], links: Mapping[SceneId, tuple[Link, ...]]
@@ -110,23 +110,34 @@ class Planner:
         """Return what must be written for each of these scenes. Raises: ServerError."""
         scenes = await self._stash.scenes(scene_ids)
         ignored = self._matcher.ignored(scene_ids)
-        matches = await self._matched([scene for scene in scenes.values() if scene.id not in ignored])
+        sections = [section.key for section in self._target.sections]
+        refused = {scene.id: why for scene in scenes.values() if (why := self._rules.refusal(scene, sections))}
+        wishes = self._farewell.wishes(scene_ids)
+        alone = {*ignored, *refused, *wishes}
+        wanted = [scene for scene in scenes.values() if scene.id not in alone]
+        matches = await self._matched(wanted)
         items = await self.read(_keys(matches))
         stale = [scenes[scene_id] for scene_id, judged in matches.items() if not _is_fresh(judged, items)]
         if stale and await self._refreshed(stale, items):
             matches |= await self._matcher.judge_all(stale)
             items |= await self.read(_keys({scene.id: matches[scene.id] for scene in stale}))
-        known = {link.rating_key for of_scene in links.values() for link in of_scene}
+        known = {link.rating_key for scene_id, some in links.items() if scene_id in scenes for link in some}
         bases = self._bases.of(self._target.plex_id, items.keys() - known)
-        planned: dict[SceneId, Planned] = {}
+        gone = {scene_id: links.get(scene_id, ()) for scene_id in scene_ids if scene_id not in scenes}
+        planned: dict[SceneId, Planned] = dict(await self._farewell.gone(gone))
         for scene_id in scene_ids:
             await checkpoint()  # planning a batch takes some 50 ms: the writes of the other pass go on meanwhile
             scene = scenes.get(scene_id)
-            if scene is None:
-                planned[scene_id] = SceneGone()
+            if (wish := wishes.get(scene_id)) and not wish.is_done:
+                parted = await attempt(self._farewell.wished, scene_id, links.get(scene_id, ()), wish)
+                planned[scene_id] = parted if isinstance(parted, Failed) else parted.value
                 continue
-            if scene_id in ignored:
-                planned[scene_id] = ScenePlan(scene, ())
+            if scene is None:
+                planned.setdefault(scene_id, SceneGone())
+                continue
+            if scene_id in alone:
+                by_person = scene_id in ignored or scene_id in wishes
+                planned[scene_id] = ScenePlan(scene, (), refused="" if by_person else refused[scene_id])
                 continue
             result = matches[scene_id]
             if isinstance(result, Failed):
@@ -227,9 +238,14 @@ class Planner:
         if problem is not None and not judged.matches:
             raise problem
         by_key = {link.rating_key: link for link in known.links}
-        document = fit_texts(desired(scene, self._options))
         plans: list[ItemPlan] = []
+        refused: dict[RatingKey, str] = {}
         for found in judged.matches:
+            rules = self._rules.of(found.section)
+            why = refusal(scene, rules.filters)
+            if why:
+                refused[found.rating_key] = why
+                continue
             item = items.get(found.rating_key)
             if item is None or not is_still_matched(found, item):
                 raise PlexNotFound(
@@ -243,10 +259,19 @@ class Planner:
                 else known.bases.get((found.rating_key, path_key(found.file)))
             )
             base = trusted(base, item)
-            planned = fit(plan(item, document, base), owned=None if base is None else base.document)
+            document = fit_texts(desired(scene, rules.options))
+            merged = plan(
+                item, document, base, self._merging, wanted=rules.options.fields, claimed=link.intent if link else None
+            )
+            planned = fit(merged, owned=None if base is None else base.document)
             intent = united(planned.base, link.intent if link else None, link.base if link else None)
-            plans.append(ItemPlan(found, item, planned, base, intent))
-        return ScenePlan(scene, tuple(plans), problem)
+            is_begun = link is not None and link.intent is not None
+            poster = poster_way(item, base, self._merging, has_poster=rules.has_poster, is_begun=is_begun)
+            if poster is PosterWay.HAND_BACK:
+                planned = replace(planned, unlocks=planned.unlocks | {THUMB})
+            plans.append(ItemPlan(found, item, planned, base, intent, poster))
+        reason = "" if plans else next(iter(refused.values()), "")
+        return ScenePlan(scene, tuple(plans), problem, reason, frozenset(refused))
 
 
 @dataclass(frozen=True, slots=True)

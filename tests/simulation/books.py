@@ -90,6 +90,7 @@ class Books:
         self.marked: set[int] = set()
         self.writers: dict[Life, set[int]] = {}
         self.on_synced: Callable[[Life, int, Lease], None] = lambda *_: None
+        self.on_survived: Callable[[int], None] = lambda _: None
         self.on_not_taken: Callable[[Life, int, Lease], None] = lambda *_: None
 
     def close(self) -> None:
@@ -226,6 +227,8 @@ class Books:
             account.violate("I3", f"settled {row.settled}, but leased at {lease.generation}: {row}")
         if row.generation > lease.generation:
             account.reach("marked during its lease")
+        if row.state != "dead" and row.error_type not in SERVER_ERRORS:
+            self.on_survived(row.scene)
         if row.state == "synced" and unread:
             account.violate("read-back", f"scene {row.scene} was settled, items {unread} were not read after the write")
         if row.state == "synced":

@@ -28,6 +28,7 @@ from simulation.memory import Memory, Touch
 from simulation.network import Network
 from simulation.oracle import Oracle
 from simulation.people import People
+from simulation.poison import Poison
 from simulation.process import Seat, Stand
 from simulation.scenery import Scenery, arrange
 from simulation.swap import swapped
@@ -112,6 +113,7 @@ class Run:
         stand = Stand(self.weather, self.data_dir, self.clock, self.account, people.books, net, self.seed)
         if self.weather.poison is not None:
             net.poison = f"film-{self.weather.poison:03d}"
+            net.on_poisoned = Poison(people.books, people.asking, self.account, self.weather.patience.largest).killed
         people.mark_everything()
         for seat in range(self.weather.workers):
             nursery.start_soon(Seat(stand, seat).run)
@@ -143,9 +145,6 @@ class Run:
     async def _calm(self, scenery: Scenery, people: People, stand: Stand, net: Network) -> None:
         """End all faults, bring back what was lost, and wait until Plex is as it should be."""
         self.account.note("calm")
-        marks = sum(1 for number in people.asking.marks if number == self.weather.poison)
-        if net.poisoned > 7 * (marks + 1):
-            self.account.violate("I11", f"a poison entry killed {net.poisoned} processes, marked {marks} times")
         net.poison = None
         net.is_fair = stand.is_fair = people.wire.is_fair = True
         for path, size, duration_ms in people.lost:

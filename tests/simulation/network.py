@@ -7,6 +7,7 @@ never, and each trouble is written down before it strikes, so that the checkers 
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -66,7 +67,7 @@ class Network:
     nursery: trio.Nursery
     is_fair: bool = False
     poison: str | None = None
-    poisoned: int = 0
+    on_poisoned: Callable[[Life, set[int]], None] = field(default=lambda *_: None)
     item_answers: Counter[bool] = field(default_factory=Counter)
     queue: dict[Server, trio.Lock] = field(default_factory=lambda: {server: trio.Lock() for server in Server})
 
@@ -144,7 +145,7 @@ class Line(Transport):
         """Die of what no process survives. Raises: ProcessDied."""
         self.net.account.note(f"{self.life.name} dies of {self.net.poison}")
         self.net.account.reach("killed by a poison entry")
-        self.net.poisoned += 1
+        self.net.on_poisoned(self.life, self.net.wire.scenes_of(exchange))
         self.net.wire.ended(exchange, "died")
         self.life.kill()
         self.life.door()

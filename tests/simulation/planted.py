@@ -34,15 +34,15 @@ from stashplex.store.schema import entry
 def generation_check_forgotten() -> Sequence[tuple[object, str, object]]:
     real = ledger._settle
 
-    def settle(one: ledger.Settlement, generation: int, token: str, now: datetime) -> Mapping[str, object]:
-        return real(replace(one, generation=generation), generation, token, now)
+    def settle(one: ledger.Settlement, held: Any, token: str, now: datetime) -> Mapping[str, object]:
+        return real(replace(one, generation=held.generation), held, token, now)
 
     return [(ledger, "_settle", settle)]
 
 
 @planted
 def token_ignored() -> Sequence[tuple[object, str, object]]:
-    held = select(entry.c.id, entry.c.generation).where(bindparam("token") != "")
+    held = select(entry.c.id, entry.c.generation, entry.c.retry_count).where(bindparam("token") != "")
     return [
         (statements, "HELD", held),
         (statements, "SETTLE", Batch(update(entry).where(statements._IS_ENTRY).values(**statements._LEFT))),

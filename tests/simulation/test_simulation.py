@@ -13,9 +13,6 @@ from simulation.states import missed
 
 SEEDS = 200
 CHUNK = 10
-OPEN = frozenset({89, 122, 169, 184})
-"""Seen to fail and not yet mended: a genre or director is not written, an item is missing in the index, an entry stays
-pending. Each is taken out with its mending."""
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
 
 @pytest.mark.parametrize("first", range(1, SEEDS + 1, CHUNK))
 def test_every_history_ends_in_step(first: int, shared: Path) -> None:
-    verdicts = [play(seed) for seed in range(first, first + CHUNK) if seed not in OPEN]
+    verdicts = [play(seed) for seed in range(first, first + CHUNK)]
     note_states(shared, first, {state for verdict in verdicts for state in verdict.reached})
     failed = [verdict for verdict in verdicts if verdict.violations]
     assert not failed, "\n\n".join(map(str, failed[:2]))

@@ -174,8 +174,7 @@ def draw(seed: int) -> Weather:
         poison=poison,
         freezes=freezes,
         patience=more.choice((IMPATIENT[0], *IMPATIENT)),
-        # not beside a poison entry: the poll of each start would give it all its tries back
-        poll_interval_s=more.choice((0.0, 0.0, 0.0, 120.0, 900.0)) if poison is None else 0.0,
+        poll_interval_s=more.choice((0.0, 0.0, 0.0, 120.0, 900.0)),
     )
 
 

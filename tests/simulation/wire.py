@@ -81,7 +81,7 @@ class Wire:
         if exchange.is_write:
             self.written += exchange.keys
             self._check_write(exchange)
-            self.books.writers.setdefault(life, set()).update(self._scenes_of(exchange))
+            self.books.writers.setdefault(life, set()).update(self.scenes_of(exchange))
         self.under_way.append(exchange)
         return exchange
 
@@ -91,7 +91,7 @@ class Wire:
         self.account.note(f"   {exchange.life.name} {exchange.server} trouble: {trouble}")
         self.account.reach(f"trouble: {trouble}")
         self.strikes[exchange.server, trouble] += 1
-        self.reasons.strike(self._scenes_of(exchange))
+        self.reasons.strike(self.scenes_of(exchange))
 
     def before_effect(self, life: Life, request: Request) -> dict[str, set[str]]:
         """Return what people added to the items that a write is about to change."""
@@ -152,7 +152,8 @@ class Wire:
     def _scenes_at(self, keys: Iterable[str]) -> set[int]:
         return set().union(*(self.scenes_with(item) for key in keys if (item := self._item(key))))
 
-    def _scenes_of(self, exchange: Exchange) -> set[int]:
+    def scenes_of(self, exchange: Exchange) -> set[int]:
+        """Return the scenes of the items that a request reads or writes."""
         return self._scenes_at(exchange.keys)
 
     def _is_held(self, scene: int, life: Life) -> bool:

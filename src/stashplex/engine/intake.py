@@ -5,7 +5,7 @@ nothing and stops the run.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from stashplex.base.clock import Clock
 from stashplex.base.errors import ConfigError, Server, SideEmpty
@@ -65,20 +65,25 @@ class Intake:
         await require_scenes(self._stash, scene_ids)
         return self._ledger.mark(self._plex_id, scene_ids, now=self._clock.now(), priority=Priority.INTERACTIVE)
 
-    async def mark_of(self, kind: Kind, ids: Sequence[int]) -> int:
+    async def mark_of(self, kind: Kind, ids: Sequence[int], *, changed_by: datetime | None = None) -> int:
         """Mark all scenes that refer to any of these, or to what is below a studio or tag; return how many.
 
-        One question for a hundred of them, and one more for each further thousand scenes.
+        One question for a hundred of them, and one more for each further thousand scenes. `changed_by` as for
+        `mark_changed`.
         """
         marked = 0
         for start in range(0, len(ids), ASKED_AT_ONCE):
             async for page in self._stash.iter_scenes_of(kind, ids[start : start + ASKED_AT_ONCE]):
-                marked += self.mark_changed([row.id for row in page])
+                marked += self.mark_changed([row.id for row in page], changed_by=changed_by)
         return marked
 
-    def mark_changed(self, scene_ids: Sequence[SceneId]) -> int:
-        """Mark scenes that Stash says were changed, behind those that a person has just saved."""
-        return self._ledger.mark(self._plex_id, scene_ids, now=self._clock.now(), priority=Priority.BULK)
+    def mark_changed(self, scene_ids: Sequence[SceneId], *, changed_by: datetime | None = None) -> int:
+        """Mark scenes that Stash says were changed, behind those that a person has just saved.
+
+        What may have been marked for this change already tells its time: a dead letter that is younger stays one.
+        """
+        now = self._clock.now()
+        return self._ledger.mark(self._plex_id, scene_ids, now=now, priority=Priority.BULK, changed_by=changed_by)
 
 
 def stash_is_empty(*, had_scenes: bool) -> SideEmpty:

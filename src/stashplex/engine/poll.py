@@ -27,6 +27,11 @@ PAGE = 1_000
 OVERLAP = timedelta(minutes=2)
 """What was stamped so short before the end of an earlier run is looked at again after a start."""
 
+STAMPED_IN = timedelta(seconds=1)
+"""A stamp has whole seconds: so much later, at most, the change was made."""
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
 NARROW = timedelta(minutes=65)
 """A zone that puts its clock back by an hour writes stamps that sort an hour too early."""
 
@@ -92,9 +97,10 @@ class Poll:
             for subject, rows in page.rows.items():
                 known = seen.setdefault(subject, {})
                 changed = [row for row in rows if known.get(row.id) != row.stamp]
-                marked += await self._mark(
-                    subject, [row for row in changed if not is_first or row.at > until - OVERLAP]
-                )
+                if not is_first:
+                    marked += await self._mark(subject, changed)
+                else:
+                    marked += await self._mark_again(subject, [row for row in changed if row.at > until - OVERLAP])
                 known.update((row.id, row.stamp) for row in rows)
                 listed.setdefault(subject, {}).update((row.id, row.stamp) for row in rows)
                 self._note_newest(rows, now_s)
@@ -106,14 +112,25 @@ class Poll:
         self._remember(until)
         return marked
 
-    async def _mark(self, subject: Subject, changed: Sequence[Change]) -> int:
+    async def _mark_again(self, subject: Subject, changed: Sequence[Change]) -> int:
+        """Mark what an earlier run may have marked already: no dead letter revives that is younger than its change.
+
+        A stamp that lies in the future does not tell when the change was made, and revives none.
+        """
+        now = self._clock.now()
+        past = [row for row in changed if row.at <= now]
+        future = [row for row in changed if row.at > now]
+        newest = max((row.at for row in past), default=LONG_AGO) + STAMPED_IN
+        return await self._mark(subject, past, newest) + await self._mark(subject, future, LONG_AGO)
+
+    async def _mark(self, subject: Subject, changed: Sequence[Change], changed_by: datetime | None = None) -> int:
         if not changed:
             return 0
         kind = KIND_OF.get(subject)
         if kind is not None:
-            return await self._intake.mark_of(kind, [row.id for row in changed])
+            return await self._intake.mark_of(kind, [row.id for row in changed], changed_by=changed_by)
         scenes = [SceneId(row.id) for row in changed if not self._is_waiting(SceneId(row.id))]
-        return self._intake.mark_changed(scenes) if scenes else 0
+        return self._intake.mark_changed(scenes, changed_by=changed_by) if scenes else 0
 
     def _since(self, until: datetime, now_s: float, *, is_wide: bool) -> str:
         """Return the time to ask for as Stash's text.

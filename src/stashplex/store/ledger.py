@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row
 from stashplex.domain.entry import Entry, EntryId, PlexId, Priority, State, Transition, expired
 from stashplex.domain.journal import JournalEvent, JournalRow
 from stashplex.domain.link import Link
+from stashplex.domain.outcome import HELD
 from stashplex.domain.retry import DEFAULT_RULES, RetryRules
 from stashplex.domain.scene import SceneId
 from stashplex.store import journal, statements
@@ -103,23 +104,25 @@ class Ledger:
         priority: Priority = Priority.BULK,
         due_at: datetime | None = None,
         spares_dismissed: bool = False,
+        changed_by: datetime | None = None,
     ) -> int:
         """Say that scenes may differ, and return how many that were. Idempotent; all are durable on return.
 
         An entry that waits becomes due at `due_at` (or now) unless it is due earlier, and keeps its retry count; a
         settled or dead one starts afresh; a leased one is worked on again after its lease, afresh (after
         its holder's death only for an urgent mark). A dismissed one
-        starts afresh, too, or stays as it is for a mark that concerns every scene (`spares_dismissed`).
+        starts afresh, too, or stays as it is for a mark that concerns every scene (`spares_dismissed`). A mark that
+        may be known already tells by when the scenes had changed (`changed_by`): what died after that stays dead.
         Shape: any number of ids, read as needed; chunks are separate transactions.
         """
         statement = statements.MARK_SPARING if spares_dismissed else statements.MARK
-        due_micros = to_micros(due_at or now)
+        shared = {"plex_id": plex_id, "priority": priority.value, "due_at": to_micros(due_at or now)}
+        if changed_by is not None:
+            statement = statements.MARK_AGAIN
+            shared["changed_by"] = to_micros(changed_by)
         ids = iter(scene_ids)
         marked = 0
-        while chunk := [
-            {"plex_id": plex_id, "scene_id": scene_id, "priority": priority.value, "due_at": due_micros}
-            for scene_id in islice(ids, MARK_CHUNK)
-        ]:
+        while chunk := [{"scene_id": scene_id, **shared} for scene_id in islice(ids, MARK_CHUNK)]:
             with self._database.write() as connection:
                 statement.execute(connection, chunk)
             marked += len(chunk)
@@ -199,11 +202,12 @@ class Ledger:
         """Move leased entries on, with their links and their journal, all together; return how many were moved.
 
         An entry that no longer carries `token` is left alone, with its links and without a journal row. One that
-        was marked during its lease becomes pending and due at once with all its tries, whatever its transition says.
+        was marked during its lease becomes pending and due at once with all its tries, whatever its transition says;
+        with those that it has when it only waits for a server, as nothing was tried.
         Shape: at most one settlement per entry.
         """
         with self._database.write() as connection:
-            held = dict(connection.execute(statements.HELD, {"token": token}).all())
+            held = {row.id: row for row in connection.execute(statements.HELD, {"token": token})}
             ours = [one for one in settlements if one.entry_id in held]
             moves = (_settle(one, held[one.entry_id], token, now) for one in ours)
             statements.SETTLE.execute(connection, moves)
@@ -312,13 +316,14 @@ def _lease(entry: Entry, owner: str, token: str) -> Mapping[str, object]:
     return {**_columns(entry), "entry_id": entry.id, "new_owner": owner, "new_token": token}
 
 
-def _settle(one: Settlement, generation: int, token: str, now: datetime) -> Mapping[str, object]:
-    """Return the row after a settlement. `generation` is that of the row now."""
+def _settle(one: Settlement, held: Row[*tuple[Any, ...]], token: str, now: datetime) -> Mapping[str, object]:
+    """Return the row after a settlement. `held` is the row now: its generation and its retry count."""
     transition = one.transition
     is_done = transition.state is not State.PENDING
-    if generation != one.generation:
+    if held.generation != one.generation:
         afresh = Transition(State.PENDING, now, 0, None, None, None)
-        transition = afresh if is_done else replace(transition, due_at=now, retry_count=0)
+        spent = min(transition.retry_count, held.retry_count) if transition.last_error_type in HELD else 0
+        transition = afresh if is_done else replace(transition, due_at=now, retry_count=spent)
     return {
         **_columns(transition),
         "new_settled": one.generation if is_done else None,

@@ -65,7 +65,7 @@ ADD_PLEX = _NEW_PLEX.on_conflict_do_update(
 ).returning(plex.c.id)
 
 
-def _mark(*, spares_dismissed: bool) -> Batch:
+def _mark(where: ColumnElement[bool] | None = None) -> Batch:
     """Insert, or generation + 1 (architecture, the state diagram)."""
     statement = upsert(entry).values(
         plex_id=bindparam("plex_id"),
@@ -99,7 +99,7 @@ def _mark(*, spares_dismissed: bool) -> Batch:
             "last_failed_at": case((is_done, null()), else_=entry.c.last_failed_at),
             "dismissed_at": null(),
         },
-        where=entry.c.dismissed_at.is_(None) if spares_dismissed else None,
+        where=where,
     )
     return Batch(merged)
 
@@ -108,8 +108,9 @@ def _lesser(left: ColumnElement[int], right: ColumnElement[int]) -> ColumnElemen
     return case((left < right, left), else_=right)
 
 
-MARK = _mark(spares_dismissed=False)
-MARK_SPARING = _mark(spares_dismissed=True)
+MARK = _mark()
+MARK_SPARING = _mark(entry.c.dismissed_at.is_(None))
+MARK_AGAIN = _mark((entry.c.state != _DEAD) | (entry.c.last_failed_at < bindparam("changed_by")))
 
 ADOPT = Batch(
     upsert(entry)
@@ -174,7 +175,7 @@ LEASE = Batch(
     .values(**_MOVED, lease_token=bindparam("new_token"), lease_owner=bindparam("new_owner"))
 )
 BURY = Batch(update(entry).where(_IS_ENTRY).values(**_LEFT))
-HELD = select(entry.c.id, entry.c.generation).where(_IS_OURS)
+HELD = select(entry.c.id, entry.c.generation, entry.c.retry_count).where(_IS_OURS)
 SETTLE = Batch(update(entry).where(_IS_ENTRY, _IS_OURS).values(**_LEFT))
 RELEASE = (
     update(entry)

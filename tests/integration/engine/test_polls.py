@@ -1,15 +1,16 @@
 """Polls on virtual time: what no hook told is found by its stamp, once, at little cost, whatever the clocks show."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 import trio
 
-from stage import Stage, play, plex_id, statements_of
+from stage import Stage, entry_of, play, plex_id, statements_of
 from stashplex.app import App
+from stashplex.domain.entry import State
 
 INTERVAL_S = 60
 
@@ -170,6 +171,34 @@ def test_what_was_changed_while_nothing_ran_is_found_at_the_start(tmp_path: Path
             before = generations(app)
             await stage.until(lambda: stage.title(2) == "Meanwhile", 10)
             assert marked(app, before) == {2: 1}
+
+    play(tmp_path, act, before=age, poll_interval_s=INTERVAL_S)
+
+
+@pytest.mark.parametrize("ahead_s", [0, 7_200])
+def test_no_start_revives_what_died_after_its_last_change(tmp_path: Path, ahead_s: int) -> None:
+    """Or an entry that kills its process, once buried, would come back with each start; a later change does that."""
+
+    async def act(stage: Stage) -> None:
+        scene = stage.world.stash.library.scenes[2]
+        scene.files = ()
+        stage.world.stash.update_scene(2, title="No file")
+        changed_at = datetime.fromisoformat(scene.updated_at) + timedelta(seconds=ahead_s)
+        scene.updated_at = changed_at.isoformat()
+        await trio.sleep(2)  # a stamp has whole seconds
+        stage.event(2)
+        async with stage.serving() as app:
+            await trio.sleep(30)
+            assert entry_of(app, 2).state is State.DEAD
+            before = generations(app)
+        for _ in range(3):
+            async with stage.serving() as app:
+                await trio.sleep(30)
+                assert marked(app, before).get(2) is None
+        if not ahead_s:
+            stage.world.stash.update_scene(2, title="Changed while nothing ran")
+            async with stage.serving() as app:
+                await stage.until(lambda: 2 in marked(app, before), 10)
 
     play(tmp_path, act, before=age, poll_interval_s=INTERVAL_S)
 

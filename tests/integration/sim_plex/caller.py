@@ -26,10 +26,11 @@ class HandClock(Clock):
     """Stands still until it is moved."""
 
     at: datetime = START
+    set_by: timedelta = timedelta()
 
     @override
     def now(self) -> datetime:
-        return self.at
+        return self.at + self.set_by
 
     @override
     def monotonic_s(self) -> float:

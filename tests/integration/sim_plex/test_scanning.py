@@ -1,5 +1,6 @@
 """Facts 47 to 49: scans, the states of new items, the notification socket."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -69,6 +70,16 @@ async def test_scans_of_one_section_queue_up(sim: PlexSim, plex: Caller, clock: 
     assert len(await titles(plex)) == 6
     assert (await section(plex))["refreshing"] is True
     clock.move(1)
+    assert len(await titles(plex)) == 7
+
+
+async def test_a_clock_that_is_set_back_holds_no_scan_up(sim: PlexSim, plex: Caller, clock: HandClock) -> None:
+    sim.put_file("/data/films/a/A.mkv", 1, 1)
+    await plex.send("GET", REFRESH, path="/data/films/a")
+    clock.set_by = timedelta(days=-1)
+    sim.put_file("/data/films/b/B.mkv", 1, 1)
+    await plex.send("GET", REFRESH, path="/data/films/b")
+    clock.move(2.5)
     assert len(await titles(plex)) == 7
 
 

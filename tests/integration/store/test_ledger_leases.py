@@ -1,5 +1,6 @@
 """A lease hands out what is due, in order, to one holder, for a time."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -290,3 +291,27 @@ def test_dead_and_settled_entries_are_never_handed_out(ledger: Ledger, plex_id: 
     settle(ledger, [first])
     settle(ledger, [second], DEAD)
     assert lease(ledger, plex_id, "b", now=NOW + timedelta(days=365)) == ()
+
+
+@pytest.mark.parametrize(("priority", "tries"), [(Priority.BULK, 3), (Priority.INTERACTIVE, 0)])
+def test_waiting_for_a_server_gives_no_tries_back_unless_somebody_asked(
+    ledger: Ledger, plex_id: PlexId, priority: Priority, tries: int
+) -> None:
+    mark(ledger, plex_id, 42)
+    settle(ledger, lease(ledger, plex_id), retry(NOW, 3))
+    leased = lease(ledger, plex_id)
+    mark(ledger, plex_id, 42, priority=priority)
+    settle(ledger, leased, retry(NOW + LEASE, 3, "ServerUnreachable"))
+    entry = get_entry(ledger, plex_id)
+    assert (entry.due_at, entry.retry_count) == (NOW, tries)
+
+
+def test_a_mark_that_may_be_known_already_revives_nothing_that_died_after_the_change(
+    ledger: Ledger, plex_id: PlexId
+) -> None:
+    mark(ledger, plex_id, 42)
+    settle(ledger, lease(ledger, plex_id), replace(DEAD, last_failed_at=NOW))
+    mark(ledger, plex_id, 42, 43, changed_by=NOW)
+    assert [get_entry(ledger, plex_id, scene).state for scene in (42, 43)] == [State.DEAD, State.PENDING]
+    mark(ledger, plex_id, 42, changed_by=NOW + LEASE)
+    assert get_entry(ledger, plex_id).state is State.PENDING

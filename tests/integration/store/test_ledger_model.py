@@ -17,7 +17,8 @@ from typing_extensions import override
 from builders import NOW
 from ledgers import SYNCED
 from stashplex.domain.entry import LEASE_EXPIRED, Priority, State, Transition
-from stashplex.domain.retry import rule_for
+from stashplex.domain.outcome import HELD
+from stashplex.domain.retry import DEFAULT_RULES, rule_for
 from stashplex.domain.scene import SceneId
 from stashplex.store.database import Database
 from stashplex.store.ledger import SHARED, Leased, Ledger, Settlement
@@ -25,6 +26,7 @@ from stashplex.store.ledger import SHARED, Leased, Ledger, Settlement
 SCENES = range(6)
 STEPS = st.sampled_from([timedelta(0), timedelta(microseconds=1), timedelta(seconds=1), timedelta(minutes=5)])
 WAITS = st.sampled_from([timedelta(0), timedelta(seconds=1), timedelta(seconds=90)])
+LARGEST = max(DEFAULT_RULES.ordinary.limit, DEFAULT_RULES.not_found.limit)
 FAILED = ("WriteNotTaken", "200, but another value")
 
 
@@ -58,6 +60,7 @@ class Row:
 
     def settled(self, transition: Transition, generation: int, now: datetime) -> None:
         self.token = None
+        before, is_held = self.retry_count, transition.last_error_type in HELD
         self.state, self.due_at, self.retry_count = transition.state, transition.due_at, transition.retry_count
         self.error_type, self.first_failed_at = transition.last_error_type, transition.first_failed_at
         if transition.state is not State.PENDING:
@@ -65,7 +68,8 @@ class Row:
         if self.generation > generation:
             if transition.state is not State.PENDING:
                 self.error_type, self.first_failed_at = None, None
-            self.state, self.due_at, self.retry_count = State.PENDING, now, 0
+            self.state, self.due_at = State.PENDING, now
+            self.retry_count = min(before, transition.retry_count) if is_held else 0
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -125,7 +129,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for *_, scene in sorted((row.due_at, row.order, scene) for scene, row in self._due(State.LEASED)):
             row = self.rows[scene]
             row.first_failed_at = row.first_failed_at or self.now
-            is_spent = row.retry_count >= rule_for(row.error_type).limit
+            limit = LARGEST if row.error_type in HELD else rule_for(row.error_type).limit
+            is_spent = row.retry_count >= limit
             assert row.token is not None
             if not is_spent or row.token.startswith(SHARED):
                 row.retry_count += not is_spent
@@ -153,7 +158,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.lease(4, SHARED)
 
     @precondition(lambda self: self.batches)
-    @rule(data=st.data(), outcome=st.sampled_from(["synced", "retried", "dead"]), wait=WAITS)
+    @rule(data=st.data(), outcome=st.sampled_from(["synced", "retried", "held", "dead"]), wait=WAITS)
     def settle(self, data: st.DataObject, outcome: str, wait: timedelta) -> None:
         token = data.draw(st.sampled_from(sorted(self.batches)))
         settlements: list[Settlement] = []
@@ -175,6 +180,8 @@ class LedgerMachine(RuleBasedStateMachine):
             return SYNCED
         if outcome == "dead":
             return Transition(State.DEAD, None, count, *FAILED, first)
+        if outcome == "held":
+            return Transition(State.PENDING, self.now + wait, count, "ServerUnreachable", "refused", first)
         return Transition(State.PENDING, self.now + wait, count + 1, *FAILED, first)
 
     @precondition(lambda self: self.batches)

@@ -19,7 +19,7 @@ class Agenda:
     _planned: int = 0
 
     def plan(self, due: float, work: Work) -> None:
-        """Run `work(due)` once `due` (epoch seconds) has come."""
+        """Run `work(due)` once `due` (monotonic seconds) has come."""
         self._planned += 1
         heapq.heappush(self._heap, (due, self._planned, work))
 

@@ -137,7 +137,7 @@ def _select(world: World, item: Item, kind: str, key: str) -> None:
     gallery.selected = key
     if world.switches.selection_delay_s:
         gallery.former = shown
-        gallery.former_until = world.now_s + world.switches.selection_delay_s
+        gallery.former_until = world.elapsed_s + world.switches.selection_delay_s
     if kind == "posters":
         item.thumb_at = world.now
     elif kind == "arts":
@@ -153,7 +153,7 @@ def _shown(world: World, item: Item, kind: str) -> str:
     gallery = item.galleries.get(kind)
     if gallery is None:
         return next(iter(_own(world, item, kind)), "")
-    if world.now_s < gallery.former_until:
+    if world.elapsed_s < gallery.former_until:
         return gallery.former or ""
     if gallery.selected is None:
         return next(iter(_own(world, item, kind)), "")

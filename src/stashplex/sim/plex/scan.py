@@ -84,7 +84,7 @@ def plan_scan(world: World, section: Section, folder: str | None, *, is_forced: 
     world.activities[activity.uuid] = activity
     section.scans += 1
     world.feed.publish("activity", "ActivityNotification", _activity_frame("started", activity))
-    section.busy_until = max(world.now_s, section.busy_until) + world.switches.scan_s
+    section.busy_until = max(world.elapsed_s, section.busy_until) + world.switches.scan_s
     plan = ScanPlan(activity, section, folder, is_forced)
     world.agenda.plan(section.busy_until, lambda due: _run_scan(world, plan, due))
     world.feed.wake()
@@ -92,7 +92,7 @@ def plan_scan(world: World, section: Section, folder: str | None, *, is_forced: 
 
 def plan_refresh(world: World, item: Item) -> None:
     """Plan a refresh of one item."""
-    world.agenda.plan(world.now_s + world.switches.scan_s, lambda due: _process(world, item, due))
+    world.agenda.plan(world.elapsed_s + world.switches.scan_s, lambda due: _process(world, item, due))
     world.feed.wake()
 
 

@@ -54,7 +54,7 @@ async def _write_frames(world: World, listener: Listener, send: Send) -> None:
         world.advance()
         due = world.agenda.next_due
         frame = b""
-        with anyio.move_on_after(None if due is None else max(0.0, due - world.now_s)):
+        with anyio.move_on_after(None if due is None else max(0.0, due - world.elapsed_s)):
             frame = await listener.frames.receive()
         if frame:
             await send({"type": "websocket.send", "text": frame.decode()})

@@ -55,7 +55,9 @@ class Play:
 
 @dataclass(slots=True, eq=False)
 class World:
-    """The state of one server. Units: `now_s` in epoch seconds, `now` in whole ones that never go back."""
+    """The state of one server. Units: `elapsed_s` in monotonic seconds, `now` in whole ones of the epoch that never
+    go back.
+    """
 
     clock: Clock
     rng: random.Random
@@ -87,14 +89,14 @@ class World:
         self.images = ImageStore(self.switches)
 
     @property
-    def now_s(self) -> float:
-        """The time."""
-        return self.clock.now().timestamp()
+    def elapsed_s(self) -> float:
+        """What plans and waits go by: a wall clock that is set back holds no scan up."""
+        return self.clock.monotonic_s()
 
     @property
     def now(self) -> int:
         """The time in whole seconds, never less than before."""
-        self._last_now = max(self._last_now, int(self.now_s))
+        self._last_now = max(self._last_now, int(self.clock.now().timestamp()))
         return self._last_now
 
     def new_key(self) -> int:
@@ -173,8 +175,8 @@ class World:
     def advance(self) -> None:
         """Run what has become due. Everyone who looks at the world calls this first."""
         due = self.agenda.next_due
-        if due is not None and due <= self.now_s:
-            self.agenda.run_due(self.now_s)
+        if due is not None and due <= self.elapsed_s:
+            self.agenda.run_due(self.elapsed_s)
 
     @property
     def version_numbers(self) -> tuple[int, ...]:

@@ -118,7 +118,7 @@ class Planner:
         matches = await self._matched(wanted)
         items = await self.read(_keys(matches))
         stale = [scenes[scene_id] for scene_id, judged in matches.items() if not _is_fresh(judged, items)]
-        if stale and await self._refreshed(stale, items):
+        if stale and await self._refreshed({scene.id: matches[scene.id] for scene in stale}, items):
             matches |= await self._matcher.judge_all(stale)
             items |= await self.read(_keys({scene.id: matches[scene.id] for scene in stale}))
         known = {link.rating_key for scene_id, some in links.items() if scene_id in scenes for link in some}
@@ -193,10 +193,12 @@ class Planner:
             raise result.error
         return result
 
-    async def _refreshed(self, stale: Sequence[Scene], items: Mapping[RatingKey, Item]) -> bool:
-        """Bring the index in step where it named items that are gone; tell whether matching again may help."""
-        matched = await self._matcher.judge_all(stale)
-        gone = set(_keys(matched)) - items.keys()
+    async def _refreshed(self, stale: Mapping[SceneId, Judgement | Failed], items: Mapping[RatingKey, Item]) -> bool:
+        """Bring the index in step where it named items that are gone; tell whether matching again may help.
+
+        Only what was asked for can be gone: meanwhile another pass may have put new items into the index.
+        """
+        gone = set(_keys(stale)) - items.keys()
         for key in gone:
             self._index.forget(self._target.plex_id, key)
         return await self._crawler.refresh_once() or bool(gone)
@@ -264,7 +266,7 @@ class Planner:
                 item, document, base, self._merging, wanted=rules.options.fields, claimed=link.intent if link else None
             )
             planned = fit(merged, owned=None if base is None else base.document)
-            intent = united(planned.base, link.intent if link else None, link.base if link else None)
+            intent = united(planned.base, link.intent if link else None, base)
             is_begun = link is not None and link.intent is not None
             poster = poster_way(item, base, self._merging, has_poster=rules.has_poster, is_begun=is_begun)
             if poster is PosterWay.HAND_BACK:

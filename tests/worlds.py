@@ -52,7 +52,7 @@ class World:
         settings = Settings.model_validate(
             {"data_dir": self.data_dir, "path_map": PATH_MAP, "stash_url": STASH_URL, "plex_url": PLEX_URL}
             | {"stash_api_key": self.stash.settings.api_key, "plex_token": self.plex.token}
-            | {"poll_interval_s": 0}  # a test that is not about polls sees what events alone bring
+            | {"poll_interval_s": 0, "sweep_schedule": "never"}  # most tests are about what events alone bring
             | self.settings
         )
         seams = Seams(

@@ -105,6 +105,7 @@ Listen = Annotated[str, AfterValidator(_listen)]
 Secret = Annotated[SecretStr, AfterValidator(_no_whitespace)]
 PollInterval = Annotated[float, AfterValidator(_poll_interval), Field(ge=0, le=86_400, allow_inf_nan=False)]
 PathCase = Literal["auto", "exact", "ignore"]
+SweepSchedule = Literal["never", "hourly", "daily", "weekly"]
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
@@ -177,6 +178,11 @@ class ServerSettings(BaseModel):
     poll_interval_s: PollInterval = Field(
         60.0,
         description="Wait between two looks for changes in Stash that no event told of, in seconds; 0 is never.",
+    )
+    sweep_schedule: SweepSchedule = Field(
+        "daily",
+        description="How often the service looks at every scene, for what Stash neither tells nor stamps: "
+        "never, hourly, daily or weekly.",
     )
     live_hints: bool = Field(
         default=True,

@@ -38,6 +38,7 @@ _NAMES = {
     "path_map": "Path map",
     "match_by_name": "Match by file name alone",
     "poll_interval_s": "Seconds between two looks for changes",
+    "sweep_schedule": "Look at every scene",
     "skip_not_found": "Skip what Plex does not have",
     "scan_on_not_found": "Let Plex scan for missing files",
     "watch_tasks": "Tasks wait and show progress",

@@ -6,6 +6,7 @@ its memory.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from stashplex.base.clock import Clock
@@ -15,6 +16,7 @@ from stashplex.engine.intake import Intake
 from stashplex.engine.poll import Poll
 from stashplex.engine.recheck import Recheck
 from stashplex.engine.spooling import Spooling
+from stashplex.engine.sweep import Sweep
 from stashplex.engine.target import Target
 from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.wishes import Wishes
@@ -43,6 +45,7 @@ class Gathering:
     errands: Errands
     poll: Poll
     poll_interval_s: float
+    sweep: Sweep
 
 
 def gather(
@@ -55,6 +58,7 @@ def gather(
     clock: Clock,
     wakeup: Wakeup,
     poll_interval_s: float,
+    sweep_every: timedelta | None,
     wanted: Collection[str] = (),
 ) -> Gathering:
     """Return the parts for one spool, one Stash and one Plex server.
@@ -85,4 +89,5 @@ def gather(
         clock=clock,
         is_waiting=spooling.is_waiting,
     )
-    return Gathering(spooling, errands, poll, poll_interval_s)
+    sweep = Sweep(recheck, memory.cursors, plex_id, clock, sweep_every)
+    return Gathering(spooling, errands, poll, poll_interval_s, sweep)

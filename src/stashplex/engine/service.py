@@ -44,6 +44,7 @@ FINDER_PAUSE_S = 5.0
 """Between a hint and the look for missing files: what Plex adds in a row is one crawl."""
 
 UPKEEP_LOOK_S = 3_600.0
+SWEEP_LOOK_S = 600.0
 
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 60.0
@@ -121,6 +122,7 @@ class Service:
             if gathering.poll_interval_s:
                 self._start(group, "poll", lambda: self._poll(gathering, scheduler.wakeup))
             self._start(group, "upkeep", _every(UPKEEP_LOOK_S, self._builder.upkeep().run_once))
+            self._start(group, "sweep", _every(SWEEP_LOOK_S, lambda: _sweep(gathering, scheduler.wakeup)))
             self._start(group, "finder", lambda: self._find(finder, scheduler.wakeup))
             bells = (self._poll_bell, self._finder_bell)
             for name, ear, bell in zip(("stash", "plex"), self._builder.ears(), bells, strict=True):
@@ -223,6 +225,11 @@ def _every(pause_s: float, look: Callable[[], Awaitable[object]]) -> Callable[[]
             await anyio.sleep(pause_s)
 
     return run
+
+
+async def _sweep(gathering: Gathering, wakeup: Wakeup) -> None:
+    if await gathering.sweep.run_once():
+        wakeup.ring()
 
 
 def _hint(error: Exception) -> str:

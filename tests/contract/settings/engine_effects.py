@@ -155,6 +155,14 @@ async def a_change_that_no_event_told_of(stage: Stage, seen: list[object]) -> No
         seen.append(stage.title(1) == "Another")
 
 
+async def a_change_that_nobody_told_of(stage: Stage, seen: list[object]) -> None:
+    async with stage.serving():
+        await trio.sleep(5)
+        stage.world.stash.update_scene(1, title="Another")
+        await trio.sleep(2 * 3_600)
+        seen.append(stage.title(1) == "Another")
+
+
 class Crowd(Transport):
     """Notes how many requests of a kind were under way at once."""
 

@@ -69,6 +69,16 @@ TRUTH: Mapping[str, tuple[Case, ...]] = {
         ),
         Case({"title": "A Door", "date": None}, {"title": "A Door"}, {"title_template": "{title} ({year})"}),
         Case({"title": "A Door", "code": ""}, {"title": "A Door"}, {"title_template": "{code}"}),
+        Case(
+            {"title": "A Door", "studio": "Acme", "code": ""},
+            {"title": "Acme - A Door"},
+            {"title_template": "{studio} - {code} - {title}"},
+        ),
+        Case(
+            {"title": "A Door", "studio": "Acme", "code": ""},
+            {"title": "A Door | Acme"},
+            {"title_template": "{title} [{code}] | {studio}"},
+        ),
         Case({"title": "", "files": ()}, {"title": ABSENT, "titleSort": ABSENT}),
         Case({"title": "{title} 100%"}, {"title": "{title} 100%"}),
         Case({"title": "The Door"}, {"titleSort": "The Door"}, {"sort_title_articles": "none"}),

@@ -19,18 +19,18 @@ from stashplex.base.clock import Clock
 from stashplex.base.config import Settings
 from stashplex.base.errors import ConfigError, Server
 from stashplex.base.layers import Loaded, Source
-from stashplex.base.transport import LimitedTransport, Transport
-from stashplex.base.typed import read_cookie
-from stashplex.domain.mapping import MappingOptions
 from stashplex.domain.ratelimit import Ramp, RampRules
 from stashplex.engine.crawl import Crawler
 from stashplex.engine.ear import Ears, ears_for
+from stashplex.engine.farewell import Farewell, Memories
 from stashplex.engine.finder import Finder
 from stashplex.engine.gate import Gate
 from stashplex.engine.gathering import Gathering, Memory, gather
 from stashplex.engine.intake import Intake
 from stashplex.engine.listing import Listing
+from stashplex.engine.mapping_rules import check_rules, require_libraries, rulebook, wanted_inputs, wanted_sources
 from stashplex.engine.matcher import Matcher, Shelf
+from stashplex.engine.merging_rules import gone_rules, merge_rules
 from stashplex.engine.planner import Planner
 from stashplex.engine.preferences import Preferences
 from stashplex.engine.recovery import Patient, Recovery
@@ -38,15 +38,13 @@ from stashplex.engine.rules import breaker_rules, match_rules, retry_rules
 from stashplex.engine.scan import Scanner
 from stashplex.engine.scheduler import Scheduler
 from stashplex.engine.service import Service
-from stashplex.engine.sweep import PERIODS
 from stashplex.engine.target import Target, choose_sections
 from stashplex.engine.upkeep import Upkeep
 from stashplex.engine.wakeup import Wakeup
 from stashplex.engine.worker import PassReport, Worker
 from stashplex.plex.client import PlexClient
-from stashplex.seams import Seams, open_seams
+from stashplex.seams import Seams, limited_plex, limited_stash, open_seams, plex_client, stash_client
 from stashplex.stash.client import StashClient
-from stashplex.stash.session import Session
 from stashplex.store.afresh import Afresh
 from stashplex.store.backup import Backups
 from stashplex.store.bases import Bases
@@ -55,6 +53,7 @@ from stashplex.store.cursors import Cursors
 from stashplex.store.database import Database
 from stashplex.store.dead_letters import DeadLetters
 from stashplex.store.filesystem import refuse_network
+from stashplex.store.hand_backs import HandBacks
 from stashplex.store.index import PlexIndex
 from stashplex.store.installation import client_identifier
 from stashplex.store.intents import Intents
@@ -92,6 +91,7 @@ class Store:
     cursors: Cursors
     stash_files: StashFiles
     pins: Pins
+    hand_backs: HandBacks
 
 
 @contextmanager
@@ -116,6 +116,7 @@ def open_store(data_dir: Path) -> Iterator[Store]:
             Cursors(database),
             StashFiles(database),
             Pins(database),
+            HandBacks(database),
         )
     finally:
         database.close()
@@ -143,7 +144,9 @@ class App:
         """Check both servers and choose the libraries. Raises: ConfigError, ServerError."""
         await self.stash.check()
         identity = await self.plex.identity()
-        sections = choose_sections(await self.plex.sections(), self.settings.plex_library)
+        known = await self.plex.sections()
+        require_libraries(self.settings, known)
+        sections = choose_sections(known, self.settings.plex_library)
         plex_id = self.store.ledger.plex_id(identity.machine_identifier, self.settings.plex_url)
         return Target(plex_id, self.settings.plex_url, identity.version, sections)
 
@@ -154,8 +157,8 @@ class App:
 
     def recoveries(self, wakeup: Wakeup | None = None) -> tuple[Recovery, Recovery]:
         """Return those that bring Stash and Plex back. `wakeup` rings when something is due again."""
-        probe_stash = _stash_client(self.settings, self.seams.stash, None)
-        probe_plex = _plex_client(self.settings, self.seams.plex, None, self.client_identifier)
+        probe_stash = stash_client(self.settings, self.seams.stash, None)
+        probe_plex = plex_client(self.settings, self.seams.plex, None, self.client_identifier)
 
         async def ask_stash() -> None:
             await probe_stash.check()
@@ -204,7 +207,7 @@ class App:
             clock=self.clock,
             wakeup=wakeup,
             poll_interval_s=self.settings.poll_interval_s,
-            sweep_every=PERIODS[self.settings.sweep_schedule],
+            wanted=wanted_inputs(self.settings),
         )
 
     def ears(self) -> Ears:
@@ -230,8 +233,7 @@ class App:
 
     def matcher(self, target: Target) -> Matcher:
         """Return the one that matches scenes. Raises: ConfigError for a wrong path map."""
-        store = self.store
-        books = Shelf(store.index, store.stash_files, store.pins, self.listing())
+        books = Shelf(self.store.index, self.store.stash_files, self.store.pins, self.listing())
         return Matcher(books, target, match_rules(self.settings))
 
     def planner(self, target: Target, crawler: Crawler) -> Planner:
@@ -244,8 +246,16 @@ class App:
             crawler=crawler,
             target=target,
             matcher=self.matcher(target),
-            options=MappingOptions(),
+            rules=rulebook(self.settings, target.sections),
+            merging=merge_rules(self.settings),
+            farewell=self.farewell(target),
         )
+
+    def farewell(self, target: Target) -> Farewell:
+        """Return the one that plans what is not about Stash's values."""
+        store = self.store
+        known = Memories(store.hand_backs, store.journal, store.stash_files, self.listing(), target.plex_id, self.clock)
+        return Farewell(self.stash, self.plex, known, gone_rules(self.settings))
 
     def scheduler(self, target: Target, crawler: Crawler, on_pass: Callable[[PassReport], None]) -> Scheduler:
         """Return the one that drains what is due."""
@@ -256,6 +266,7 @@ class App:
             scanner=Scanner(self.plex, target, self.clock) if self.settings.scan_on_not_found else None,
             ledger=self.store.ledger,
             intents=self.store.intents,
+            hand_backs=self.store.hand_backs,
             rules=retry_rules(self.settings),
             skips_not_found=self.settings.skip_not_found,
             in_work=anyio.CapacityLimiter(2 * self.settings.plex_writes_in_flight + 2),
@@ -316,6 +327,7 @@ def breaker_key(server: Server, url: str) -> str:
 def build_app(settings: Settings, store: Store, seams: Seams) -> App:
     """Return an app over an open store. Raises: ConfigError."""
     match_rules(settings)
+    merge_rules(settings)
     rules = breaker_rules(settings)
     identifier = client_identifier(store.database, seams.chance)
     gates = {
@@ -324,16 +336,17 @@ def build_app(settings: Settings, store: Store, seams: Seams) -> App:
         )
         for server, url in ((Server.STASH, settings.stash_url), (Server.PLEX, settings.plex_url))
     }
+    stash_gate, wanted = gates[Server.STASH], wanted_sources(settings)
     return App(
         settings=settings,
         store=store,
         seams=seams,
-        stash=_stash_client(settings, _limited_stash(seams.stash, settings, gates[Server.STASH]), gates[Server.STASH]),
-        plex=_plex_client(
-            settings, _limited_plex(seams.plex, settings, gates[Server.PLEX]), gates[Server.PLEX], identifier
+        stash=stash_client(settings, limited_stash(seams.stash, settings, stash_gate.check), stash_gate, wanted),
+        plex=plex_client(
+            settings, limited_plex(seams.plex, settings, gates[Server.PLEX].check), gates[Server.PLEX], identifier
         ),
         client_identifier=identifier,
-        stash_gate=gates[Server.STASH],
+        stash_gate=stash_gate,
         plex_gate=gates[Server.PLEX],
     )
 
@@ -342,6 +355,7 @@ def build_app(settings: Settings, store: Store, seams: Seams) -> App:
 async def open_app(settings: Settings) -> AsyncIterator[App]:
     """Open the store and a session for both servers. Raises: ConfigError, StoreError."""
     match_rules(settings)
+    check_rules(settings)
     if not settings.plex_token.get_secret_value():
         raise ConfigError(
             "There is no Plex token.",
@@ -361,7 +375,7 @@ async def open_preferences(loaded: Loaded) -> AsyncIterator[Preferences]:
     keeps_key = loaded.origins["stash_api_key"].source in {Source.STASH, Source.DEFAULT}
     async with open_seams(settings) as seams:
         plain = settings.model_copy(update={"stash_api_key": SecretStr("")})
-        clients = [_stash_client(one, seams.stash, None) for one in (settings, plain)]
+        clients = [stash_client(one, seams.stash, None) for one in (settings, plain)]
         yield Preferences(settings.data_dir, settings.stash_url, clients, keeps_key=keeps_key)
 
 
@@ -369,29 +383,4 @@ async def open_preferences(loaded: Loaded) -> AsyncIterator[Preferences]:
 async def open_clients(settings: Settings) -> AsyncIterator[tuple[StashClient, PlexClient]]:
     """Open a session for both servers without a store: for a trial of the settings."""
     async with open_seams(settings) as seams:
-        yield _stash_client(settings, seams.stash, None), _plex_client(settings, seams.plex, None, "stashplex-check")
-
-
-def _stash_client(settings: Settings, transport: Transport, gate: Gate | None) -> StashClient:
-    session = Session(partial(read_cookie, settings.data_dir, settings.stash_url))
-    key = settings.stash_api_key.get_secret_value()
-    return StashClient(transport, settings.stash_url, key, session=session, watch=gate)
-
-
-def _plex_client(settings: Settings, transport: Transport, gate: Gate | None, identifier: str) -> PlexClient:
-    token = settings.plex_token.get_secret_value()
-    return PlexClient(transport, settings.plex_url, token, client_identifier=identifier, watch=gate)
-
-
-def _limited_stash(transport: Transport, settings: Settings, gate: Gate) -> Transport:
-    limiter = anyio.CapacityLimiter(settings.stash_requests_in_flight)
-    return LimitedTransport(transport, reads=limiter, writes=limiter, admit=gate.check)
-
-
-def _limited_plex(transport: Transport, settings: Settings, gate: Gate) -> Transport:
-    return LimitedTransport(
-        transport,
-        reads=anyio.CapacityLimiter(settings.plex_reads_in_flight),
-        writes=anyio.CapacityLimiter(settings.plex_writes_in_flight),
-        admit=gate.check,
-    )
+        yield stash_client(settings, seams.stash, None), plex_client(settings, seams.plex, None, "stashplex-check")

@@ -6,6 +6,7 @@ from stashplex.cli.clearing import pending
 from stashplex.cli.config import config_group
 from stashplex.cli.dead import dead
 from stashplex.cli.demo import demo
+from stashplex.cli.giving_back import history, release, undo
 from stashplex.cli.match import ignore, match, pin, unignore, unmatched, unpin
 from stashplex.cli.outages import breaker, outages
 from stashplex.cli.paths import paths
@@ -32,6 +33,7 @@ def main() -> None:
 
 for command in (
     *(sync, serve, stop, plan, status, why, dead, pending, outages, breaker, config_group, store, support, demo),
+    *(history, release, undo),
     *(match, pin, unpin, ignore, unignore, unmatched, paths),
     import_stash2plex,
 ):

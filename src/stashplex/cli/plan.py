@@ -14,10 +14,12 @@ from stashplex.cli.notice import note_detours, note_missing_fields, note_nothing
 from stashplex.cli.progress import Steps, steps
 from stashplex.cli.run import common_options, load_settings, messages, print_json, reports_errors, results, run
 from stashplex.cli.scope import Period, SceneList, Scope
-from stashplex.domain.plan import Plan, TagChange, TextChange
+from stashplex.cli.story import print_changes
+from stashplex.domain.plan import Plan
 from stashplex.domain.scene import SceneId
 from stashplex.engine.attempt import Failed
 from stashplex.engine.intake import require_scenes, stash_is_empty
+from stashplex.engine.itemplan import FarewellPlan
 from stashplex.engine.planner import Planned, SceneGone, ScenePlan
 from stashplex.engine.survey import SceneClass, Survey, classify, survey_batch
 
@@ -33,6 +35,7 @@ _MEANING = {
     SceneClass.FAILED: "could not be planned",
     SceneClass.GONE: "is not in Stash any more",
     SceneClass.IGNORED: "is left alone, as somebody decided",
+    SceneClass.FILTERED: "is left alone, as a filter says",
 }
 
 
@@ -130,8 +133,10 @@ def _scene_json(scene_id: SceneId, planned: Planned) -> dict[str, object]:
             return found
         case Failed(error):
             return found | {"reason": str(error)}
-        case ScenePlan(_, items, problem):
-            reason = {} if problem is None else {"reason": str(problem)}
+        case FarewellPlan(items):
+            return found | {"items": [_item_json(item.plan, item.match.evidence, item.match.file) for item in items]}
+        case ScenePlan(_, items, problem, refused, _):
+            reason = {"reason": str(problem) if problem is not None else refused} if problem or refused else {}
             return found | {
                 "items": [_item_json(item.plan, item.match.evidence, item.match.file) for item in items],
                 **reason,
@@ -169,10 +174,16 @@ def _print_scene(scene_id: SceneId, planned: Planned) -> None:
     match planned:
         case SceneGone():
             results.print(f"\nScene {scene_id} is not in Stash any more.")
+        case FarewellPlan(items):
+            results.print(f"\nScene {scene_id} is given back, or put back to what it was.")
+            for item in items:
+                print_changes(item.plan)
         case Failed(error):
             results.print(f"\nScene {scene_id}: {type(error).__name__}: {error}", markup=False)
-        case ScenePlan(scene, items, problem):
-            if not items:
+        case ScenePlan(scene, items, problem, refused, _):
+            if refused:
+                results.print(f"\nScene {scene_id} is left alone: {refused}", markup=False)
+            elif not items:
                 results.print(f"\nScene {scene_id} is left alone: see stashplex unignore.")
             if problem is not None:
                 results.print(f"\nScene {scene_id}: {type(problem).__name__}: {problem}", markup=False)
@@ -182,17 +193,4 @@ def _print_scene(scene_id: SceneId, planned: Planned) -> None:
                     f"{item.match.file})",
                     markup=False,
                 )
-                _print_changes(item.plan)
-
-
-def _print_changes(planned: Plan) -> None:
-    if planned.is_empty:
-        results.print("  in step")
-    for change in planned.changes:
-        match change:
-            case TextChange(field, old, new):
-                results.print(f"  {field.value}: {old!r} → {new!r}", markup=False)
-            case TagChange(field, old, new, _):
-                results.print(f"  {field.value}: {', '.join(old) or '-'} → {', '.join(new) or '-'}", markup=False)
-    for field in planned.kept:
-        results.print(f"  {field.value}: an edit made in Plex is kept", markup=False)
+                print_changes(item.plan)

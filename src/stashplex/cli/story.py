@@ -17,6 +17,7 @@ from stashplex.domain.document import TagField
 from stashplex.domain.entry import Entry, State
 from stashplex.domain.journal import TAG_SEPARATOR, JournalRow
 from stashplex.domain.link import Link
+from stashplex.domain.plan import Plan, TagChange, TextChange
 from stashplex.store.overview import KnownPlex
 from stashplex.web.chip import chip
 
@@ -94,6 +95,20 @@ def length(period: timedelta) -> str:
     return " ".join(f"{count} {unit}" for count, unit in shown)
 
 
+def print_changes(planned: Plan) -> None:
+    """Print what would be written to one item."""
+    if planned.is_empty:
+        results.print("  in step")
+    for change in planned.changes:
+        match change:
+            case TextChange(field, old, new):
+                results.print(f"  {field.value}: {old!r} → {new!r}", markup=False)
+            case TagChange(field, old, new, _):
+                results.print(f"  {field.value}: {', '.join(old) or '-'} → {', '.join(new) or '-'}", markup=False)
+    for field in planned.kept:
+        results.print(f"  {field.value}: an edit made in Plex is kept", markup=False)
+
+
 def print_table(table: Table) -> None:
     """Print a table: as wide as the terminal, or with whole lines where something else reads it."""
     console = results if results.is_terminal else Console(width=_WIDE, highlight=False)
@@ -121,6 +136,7 @@ def _state(entry: Entry) -> str:
 
 
 def describe_row(row: JournalRow) -> str:
+    """Return a row of the history as a line."""
     what = row.event.value
     if row.field:
         what += f" {row.field}: {_value(row.field, row.old)} → {_value(row.field, row.new)}"

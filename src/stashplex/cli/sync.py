@@ -146,6 +146,7 @@ async def _mark(app: App, target: Target, scope: Scope, shown: Steps) -> int | t
     """Mark the scenes of a scope; return them, or how many when it is all."""
     intake = app.intake(target)
     if scope.scene_ids:
+        app.store.hand_backs.forget(target.plex_id, scope.scene_ids)
         await intake.mark_scenes(scope.scene_ids)
         return scope.scene_ids
     if scope.since is not None:

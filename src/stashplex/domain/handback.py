@@ -104,6 +104,18 @@ def label_plan(item: Item, base: Base | None, label: str) -> Plan:
     return Plan(item.rating_key, item.section, changes, (), replace(ours, tags=tags), locks=False)
 
 
+def unlabelled(planned: Plan, item: Item, base: Base | None, label: str) -> Plan:
+    """Return a plan that also takes the label away which is ours: the item has a scene again."""
+    ours = () if base is None else base.document.tags.get(TagField.LABEL, ())
+    gone = tag_key(label)
+    is_ours = gone in {tag_key(tag) for tag in ours} and gone in {tag_key(tag) for tag in item.labels}
+    if not is_ours or any(change.field is TagField.LABEL for change in planned.changes):
+        return planned
+    removed = tuple(tag for tag in item.labels if tag_key(tag) == gone)
+    left = tuple(tag for tag in item.labels if tag_key(tag) != gone)
+    return replace(planned, changes=(*planned.changes, TagChange(TagField.LABEL, item.labels, left, removed)))
+
+
 def _change(field: Field, shown: Document, old: str, new: str) -> Change | None:
     """Return the change back, None when the item does not show what was written."""
     if isinstance(field, TextField):

@@ -10,6 +10,18 @@ from enum import StrEnum
 
 from stashplex.domain.item import RatingKey
 
+TAG_SEPARATOR = "\n"
+"""Stands between the elements of a list in a row: no element has line breaks."""
+
+DETAIL_CHARS = 500
+VALUE_CHARS = 10_000
+"""The longest reason and the longest value of a row; a longer one ends with an ellipsis at this length."""
+
+
+def is_clipped(value: str) -> bool:
+    """Tell whether a value of a row is perhaps not the whole one."""
+    return len(value) >= VALUE_CHARS and value.endswith("…")
+
 
 class JournalEvent(StrEnum):
     """What happened, in the past tense. A closed list."""
@@ -22,14 +34,16 @@ class JournalEvent(StrEnum):
     ENTRY_BURIED = "entry_buried"
     FIELD_WRITTEN = "field_written"
     POSTER_UPLOADED = "poster_uploaded"
+    ENTRY_RELEASED = "entry_released"
+    ENTRY_UNDONE = "entry_undone"
 
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
     """One thing that happened to one entry; the entry is told by where the row stands.
 
-    Shape: `field` is Plex's edit name; `old` and `new` are values as a person reads them; `detail` is an error or a
-    reason. Texts hold no secrets; long ones are clipped when stored.
+    Shape: `field` is Plex's edit name; `old` and `new` are whole values, lists with an element per line; `detail` is an
+    error or a reason. Texts hold no secrets; long ones are clipped when stored.
     """
 
     at: datetime

@@ -137,7 +137,8 @@ def plan(
     observed = observed_document(item)
     ours = {name.value for document in _known(base, claimed) for name in (*document.texts, *document.tags)}
     merged = merge(desired, observed, base, rules, item.locked - ours)
-    off = set() if wanted is None else {*merged.base.texts, *merged.base.tags} - {*wanted}
+    owned: set[Field] = {*merged.base.texts, *merged.base.tags}
+    off = owned.difference(owned if wanted is None else wanted)
     planned = Plan(
         item.rating_key,
         item.section,
@@ -151,7 +152,8 @@ def plan(
 
 
 def _known(base: Base | None, claimed: Document | None) -> list[Document]:
-    return [document for document in (base and base.document, claimed) if document is not None]
+    before = None if base is None else base.document
+    return [document for document in (before, claimed) if document is not None]
 
 
 def without(document: Document, fields: Collection[Field]) -> Document:

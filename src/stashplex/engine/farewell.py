@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stashplex.base.clock import Clock
 from stashplex.domain.document import Base, Document
 from stashplex.domain.entry import PlexId
-from stashplex.domain.handback import HandBack, Parting, label_plan, put_back, release_plan, undo_plan
+from stashplex.domain.handback import HandBack, Parting, label_plan, put_back, release_plan, undo_plan, unlabelled
 from stashplex.domain.item import Item
 from stashplex.domain.journal import JournalEvent, JournalRow
 from stashplex.domain.link import Link
@@ -103,6 +103,10 @@ class Farewell:
                     tuple(items), JournalEvent.ENTRY_RELEASED, lets_go=lets_go, is_wish=False
                 )
         return plans
+
+    def welcome(self, planned: Plan, item: Item, base: Base | None) -> Plan:
+        """Return a plan that takes away what an item of a deleted scene was marked with."""
+        return unlabelled(planned, item, base, self._rules.label)
 
     def _parted(self, item: Item, base: Base | None) -> Plan:
         if self._rules.destroyed is Destroyed.LABEL:

@@ -4,9 +4,15 @@ from stashplex.base.config import Settings
 from stashplex.base.errors import ConfigError
 from stashplex.base.mapping_settings import FIELDS
 from stashplex.domain.document import Field, TagField, TextField
-from stashplex.domain.policy import EditsByPeople, FirstContact, MergeRules
+from stashplex.domain.policy import Destroyed, EditsByPeople, FirstContact, MergeRules
+from stashplex.engine.farewell import GoneRules
 
 _EDIT_NAMES: dict[str, Field] = {one.value: one for one in (*TextField, *TagField)}
+
+
+def gone_rules(settings: Settings) -> GoneRules:
+    """Return what becomes of items whose scene is deleted."""
+    return GoneRules(Destroyed(settings.destroyed), settings.destroyed_label)
 
 
 def merge_rules(settings: Settings) -> MergeRules:

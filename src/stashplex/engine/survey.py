@@ -13,6 +13,7 @@ from stashplex.base.errors import MatchAmbiguous, PlexNotFound, SceneInvalid, Se
 from stashplex.domain.link import Link
 from stashplex.domain.scene import SceneId
 from stashplex.engine.attempt import Failed
+from stashplex.engine.itemplan import FarewellPlan
 from stashplex.engine.planner import Planned, Planner, SceneGone, ScenePlan
 
 
@@ -28,6 +29,7 @@ class SceneClass(StrEnum):
     FAILED = "failed"
     GONE = "gone"
     IGNORED = "ignored"
+    FILTERED = "filtered"
 
 
 @dataclass(slots=True)
@@ -45,14 +47,16 @@ class Survey:
         self.scenes += 1
         self.classes[found] += 1
         match planned:
-            case ScenePlan(_, items, problem):
+            case ScenePlan(_, items, problem, refused, _):
+                if refused:
+                    self.reasons.setdefault(found, refused)
                 for item in items:
                     self.fields.update(change.field.value for change in item.plan.changes)
                 if problem is not None:
                     self.reasons.setdefault(found, str(problem))
             case Failed(error):
                 self.reasons.setdefault(found, str(error))
-            case SceneGone():
+            case SceneGone() | FarewellPlan():
                 pass
         return found
 
@@ -60,13 +64,15 @@ class Survey:
 def classify(planned: Planned) -> SceneClass:
     """Return the class of one planned scene."""
     match planned:
-        case SceneGone():
+        case SceneGone() | FarewellPlan(is_wish=False):
             return SceneClass.GONE
+        case FarewellPlan():
+            return SceneClass.IGNORED
         case ScenePlan(_, _, problem) if problem is not None:
             return _class_of(problem)
-        case ScenePlan(_, items):
+        case ScenePlan(_, items, _, refused, _):
             if not items:
-                return SceneClass.IGNORED
+                return SceneClass.FILTERED if refused else SceneClass.IGNORED
             if all(item.plan.is_empty for item in items):
                 return SceneClass.IN_STEP
             is_known = all(item.base is not None for item in items)

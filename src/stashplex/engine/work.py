@@ -11,13 +11,14 @@ from datetime import datetime
 from stashplex.base.errors import PlexNotFound, ServerUnreachable, StashplexError, WriteNotTaken
 from stashplex.domain.document import Base, Document, Poster
 from stashplex.domain.item import Item, RatingKey
-from stashplex.domain.journal import JournalEvent, JournalRow
+from stashplex.domain.journal import TAG_SEPARATOR, JournalEvent, JournalRow
 from stashplex.domain.link import Link
 from stashplex.domain.outcome import Dead, Hold, Outcome, Retry, Synced, outcome_of
 from stashplex.domain.plan import TagChange, TextChange, not_taken, partial_base
 from stashplex.engine.attempt import Failed
-from stashplex.engine.planner import ItemPlan, Planned, SceneGone, ScenePlan
-from stashplex.engine.posters import THUMB
+from stashplex.engine.itemplan import FarewellPlan, ItemPlan
+from stashplex.engine.planner import Planned, SceneGone, ScenePlan
+from stashplex.engine.posters import THUMB, PosterWay
 from stashplex.store.ledger import Leased
 
 
@@ -48,7 +49,8 @@ class Write:
     def known_poster(self) -> Poster | None:
         """The poster that we last wrote, as far as that still holds."""
         base = self.planned.base
-        return None if base is None or base.is_forced or self.is_poster_in_doubt else base.poster
+        is_lost = self.is_poster_in_doubt or self.planned.poster is PosterWay.HAND_BACK
+        return None if base is None or base.is_forced or is_lost else base.poster
 
     def link(self, *, intent: Document | None) -> Link:
         """Return the link of this item as it was known before the pass, with an intent."""
@@ -62,7 +64,8 @@ class Work:
     """One entry of the batch, from lease to settle.
 
     `problem` is what keeps an item of another library from being written; `is_lost` tells that the lease went to
-    somebody else.
+    somebody else; `refused` is why a filter leaves the scene alone, `untouched` are items that one library's filter
+    does; `farewell` tells that it is not about Stash's values.
     """
 
     leased: Leased
@@ -70,6 +73,9 @@ class Work:
     error: Exception | None = None
     problem: StashplexError | None = None
     is_lost: bool = False
+    refused: str = ""
+    untouched: frozenset[RatingKey] = frozenset()
+    farewell: FarewellPlan | None = None
 
     @property
     def is_written(self) -> bool:
@@ -84,8 +90,11 @@ def work_of(leased: Leased, planned: Planned) -> Work:
             return Work(leased, error=error)
         case SceneGone():
             return Work(leased)
-        case ScenePlan(scene, items, problem):
-            return Work(leased, [Write(item, scene.cover_url) for item in items], problem=problem)
+        case FarewellPlan(items):
+            return Work(leased, [Write(item, None) for item in items], farewell=planned)
+        case ScenePlan(scene, items, problem, refused, untouched):
+            writes = [Write(item, scene.cover_url) for item in items]
+            return Work(leased, writes, problem=problem, refused=refused, untouched=untouched)
 
 
 def judge(work: Work, read: Mapping[RatingKey, Item]) -> Exception | None:
@@ -123,20 +132,23 @@ def outcome_for(work: Work, now: datetime, *, skips_not_found: bool) -> Outcome:
     error = work.error or work.problem
     if error is not None:
         return outcome_of(error, now)
-    return Synced(is_written=work.is_written)
+    return Synced(is_written=work.is_written, refused=work.refused)
 
 
 def links_after(work: Work) -> tuple[Link, ...] | None:
     """Return the links to remember; None leaves them as they are."""
     if not work.writes:
         return None
-    return tuple(_link_after(write, is_in_step=work.error is None or write.is_verified) for write in work.writes)
+    if work.farewell is not None and work.farewell.lets_go:
+        return None if work.error is not None else ()
+    kept = (link for link in work.leased.links if link.rating_key in work.untouched)
+    return (*(_link_after(write, is_in_step=work.error is None or write.is_verified) for write in work.writes), *kept)
 
 
 def _link_after(write: Write, *, is_in_step: bool) -> Link:
     plan = write.planned.plan
     if is_in_step:
-        return replace(write.link(intent=None), base=Base(plan.base, write.poster))
+        return replace(write.link(intent=None), base=Base(plan.base, write.poster, seen=plan.seen))
     link = write.link(intent=write.planned.intent)
     if not write.missing:
         return link
@@ -150,7 +162,11 @@ def journal_of(work: Work, outcome: Outcome, now: datetime) -> tuple[JournalRow,
     """Return what people can read later; a pass that changed nothing leaves no row."""
     rows = [row for write in work.writes for row in _written_rows(write, now)]
     match outcome:
-        case Synced(is_written):
+        case Synced(is_written, _):
+            if work.farewell is not None:
+                detail = "; ".join(work.farewell.refused) or None
+                is_told = is_written or work.farewell.is_wish
+                return (*rows, JournalRow(now, work.farewell.event, detail=detail)) if is_told else ()
             return (*rows, JournalRow(now, JournalEvent.ENTRY_SYNCED)) if is_written else ()
         case Hold(error_type, message, _):
             return (*rows, JournalRow(now, JournalEvent.ENTRY_HELD, detail=f"{error_type}: {message}"))
@@ -174,7 +190,7 @@ def _written_rows(write: Write, now: datetime) -> list[JournalRow]:
             case TextChange(name, old, new):
                 rows.append(JournalRow(now, JournalEvent.FIELD_WRITTEN, key, name.value, old, new))
             case TagChange(tag_name, before, after, _):
-                old, new = ", ".join(before), ", ".join(after)
+                old, new = TAG_SEPARATOR.join(before), TAG_SEPARATOR.join(after)
                 rows.append(JournalRow(now, JournalEvent.FIELD_WRITTEN, key, tag_name.value, old, new))
     if write.is_poster_written and write.poster is not None:
         rows.append(JournalRow(now, JournalEvent.POSTER_UPLOADED, key, THUMB, None, write.poster.sha1))

@@ -7,7 +7,7 @@ lease has run out; a server's failure ends the pass for all entries that are not
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -37,6 +37,7 @@ from stashplex.engine.scan import Scanner
 from stashplex.engine.work import Work, Write, journal_of, judge, links_after, outcome_for, work_of
 from stashplex.plex.client import PlexClient
 from stashplex.stash.client import StashClient
+from stashplex.store.hand_backs import HandBacks
 from stashplex.store.intents import Intended, Intents
 from stashplex.store.ledger import Leased, Ledger, Settlement
 
@@ -101,6 +102,7 @@ class Worker:
         scanner: Scanner | None,
         ledger: Ledger,
         intents: Intents,
+        hand_backs: HandBacks,
         rules: RetryRules,
         skips_not_found: bool,
         in_work: anyio.CapacityLimiter,
@@ -113,6 +115,7 @@ class Worker:
         self._scanner = scanner
         self._ledger = ledger
         self._intents = intents
+        self._hand_backs = hand_backs
         self._rules = rules
         self._skips_not_found = skips_not_found
         self._in_work = in_work
@@ -189,6 +192,7 @@ class Worker:
             write.cover_url,
             write.planned.item,
             known,
+            way=write.planned.poster,
             now=self._clock.now(),
             may_send=stop.check,
             before_another=lambda: self._doubt_poster(leased, write, stop),
@@ -218,19 +222,24 @@ class Worker:
     async def _edit_item(self, write: Write, stop: "_Stop", *, clears: bool) -> None:
         """Send the edit, if there is one; the lock of a new poster travels with it."""
         planned = write.planned
-        locks = frozenset({THUMB} if write.is_poster_written and THUMB not in planned.item.locked else ())
-        if planned.plan.is_empty and not locks:
+        plan, locks = planned.plan, frozenset({THUMB} if self._is_new(write) else ())
+        if plan.is_empty and not locks:
             return
+        if not plan.locks:
+            plan, locks = replace(plan, unlocks=plan.unlocks | locks), frozenset()
         stop.check()
         write.is_edited = True
         try:
-            await self._plex.edit(
-                planned.plan, locks=locks, locked=planned.item.locked, clears=clears, admit=stop.check
-            )
+            await self._plex.edit(plan, locks=locks, locked=planned.item.locked, clears=clears, admit=stop.check)
         except ServerUnreachable as error:
             if not error.may_have_applied:
                 raise
             write.doubt = error
+
+    @staticmethod
+    def _is_new(write: Write) -> bool:
+        """Tell whether a poster was sent to an item whose poster was not locked."""
+        return write.is_poster_written and THUMB not in write.planned.item.locked
 
     async def _verify(self, works: Sequence[Work]) -> None:
         """Read back what was written; an edit in doubt is judged by what Plex shows now."""
@@ -252,6 +261,7 @@ class Worker:
         now = self._clock.now()
         settlements: list[Settlement] = []
         endings: dict[SceneId, Ending] = {}
+        wished: list[SceneId] = []
         for work in works:
             if work.is_lost:
                 continue
@@ -268,8 +278,13 @@ class Worker:
                 )
             )
             endings[work.leased.entry.scene_id] = _ending(outcome, transition.state)
+            if work.farewell is not None and work.farewell.is_wish:
+                wished.append(work.leased.entry.scene_id)
             _log(work, outcome)
         self._ledger.settle(token, settlements, now=now)
+        done = [scene_id for scene_id in wished if endings[scene_id] in {Ending.WRITTEN, Ending.UNCHANGED}]
+        if done:
+            self._hand_backs.finish(works[0].leased.entry.plex_id, done, now)
         errors = (work.error for work in works if isinstance(work.error, ServerError))
         return PassReport(endings, next(errors, None))
 

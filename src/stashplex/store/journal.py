@@ -1,23 +1,21 @@
 """The history of entries: append-only, written in the transaction that settles them.
 
-It never decides anything and nothing is read back to work on; rows are for people.
+It never decides anything: rows are for people, who may ask for what they tell to be undone.
 Invariant: a row is written with the change that it tells of, or neither is.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
 
 from stashplex.domain.entry import EntryId, PlexId
 from stashplex.domain.item import RatingKey
-from stashplex.domain.journal import JournalEvent, JournalRow
+from stashplex.domain.journal import DETAIL_CHARS, VALUE_CHARS, JournalEvent, JournalRow
 from stashplex.domain.scene import SceneId
 from stashplex.store.batch import Batch
 from stashplex.store.database import Database
 from stashplex.store.schema import entry, from_micros, journal, to_micros
-
-CLIP_CHARS = 500
-"""The longest text of a row; a longer one ends with an ellipsis at this length."""
 
 _ADD = Batch(
     insert(journal).values(
@@ -50,6 +48,17 @@ _OF_SCENE = (
     .order_by(journal.c.id.desc())
     .limit(bindparam("limit"))
 )
+_WRITTEN_SINCE = (
+    select(entry.c.scene_id)
+    .join(journal, journal.c.entry_id == entry.c.id)
+    .where(
+        entry.c.plex_id == bindparam("plex_id"),
+        journal.c.at >= bindparam("since"),
+        journal.c.event == JournalEvent.FIELD_WRITTEN.value,
+    )
+    .distinct()
+    .order_by(entry.c.scene_id)
+)
 
 
 class Journal:
@@ -67,6 +76,12 @@ class Journal:
             for at, event, key, field, old, new, detail in rows
         )
 
+    def scenes_written(self, plex_id: PlexId, since: datetime) -> tuple[SceneId, ...]:
+        """Return the scenes of which a field was written since a time, by number."""
+        with self._database.read() as connection:
+            rows = connection.execute(_WRITTEN_SINCE, {"plex_id": plex_id, "since": to_micros(since)}).scalars()
+            return tuple(map(SceneId, rows))
+
 
 def append(connection: Connection, rows: Iterable[tuple[EntryId, JournalRow]]) -> None:
     """Write rows in the transaction of `connection`."""
@@ -80,11 +95,11 @@ def _parameters(entry_id: EntryId, row: JournalRow) -> dict[str, object]:
         "event": row.event.value,
         "rating_key": row.rating_key,
         "field": row.field,
-        "old": _clipped(row.old),
-        "new": _clipped(row.new),
-        "detail": _clipped(row.detail),
+        "old": _clipped(row.old, VALUE_CHARS),
+        "new": _clipped(row.new, VALUE_CHARS),
+        "detail": _clipped(row.detail, DETAIL_CHARS),
     }
 
 
-def _clipped(text: str | None) -> str | None:
-    return text if text is None or len(text) <= CLIP_CHARS else text[: CLIP_CHARS - 1] + "…"
+def _clipped(text: str | None, most: int) -> str | None:
+    return text if text is None or len(text) <= most else text[: most - 1] + "…"

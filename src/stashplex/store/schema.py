@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from stashplex.domain.document import Base, Document
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest schema version; equal to the newest migration (tested)."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -235,6 +235,17 @@ ignored = Table(
     Column("plex_id", SmallInteger, ForeignKey("plex.id"), primary_key=True),
     Column("scene_id", BigInteger, primary_key=True),
     Column("ignored_at", BigInteger, nullable=False),
+)
+
+hand_back = Table(
+    "hand_back",
+    metadata,
+    Column("plex_id", SmallInteger, ForeignKey("plex.id"), primary_key=True),
+    Column("scene_id", BigInteger, primary_key=True),
+    Column("parting", Text, nullable=False),
+    Column("since", BigInteger),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("done_at", BigInteger),
 )
 
 journal = Table(

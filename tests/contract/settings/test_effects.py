@@ -12,6 +12,7 @@ import pytest
 
 from contract.settings import engine_effects as engine
 from contract.settings import mapping_effects as mapping
+from contract.settings import merging_effects as merging
 from contract.settings import wire_effects as wire
 from contract.settings.engine_effects import Observe, staged
 from stashplex.base.config import Settings
@@ -46,6 +47,12 @@ EFFECTS: Mapping[str, Effect] = {
     "stash_path_case": Effect("ignore", "exact", engine.evidence, {"path_map": "/DATA/films=/mnt/media/films"}),
     "plex_path_case": Effect("ignore", "exact", engine.a_moved_file("")),
     "match_by_name": Effect(True, False, engine.a_name_alone),
+    "edits_by_people": Effect("follow", "stash", merging.an_edit),
+    "first_contact": Effect("overwrite", "adopt", merging.a_first_contact),
+    "lock_fields": Effect(True, False, merging.a_first_contact),
+    "respect_locks": Effect(True, False, merging.a_first_contact),
+    "destroyed": Effect("leave", "label", merging.a_deleted_scene),
+    "destroyed_label": Effect("one", "another", merging.a_deleted_scene, {"destroyed": "label"}),
     "data_dir": Effect("here", "there", wire.place_of_the_store),
     "allow_network_store": Effect(False, True, wire.network_drive),
     "batch_size": Effect(1, 100, engine.requests_of_a_sync),
@@ -65,7 +72,6 @@ EFFECTS: Mapping[str, Effect] = {
     "success_threshold": Effect(1, 4, staged(engine.plex_comes_back)),
     "dead_retention_days": Effect(5, 30, staged(engine.a_dismissed_one_after_ten_days)),
     "poll_interval_s": Effect(0, 60, staged(engine.a_change_that_no_event_told_of)),
-    "sweep_schedule": Effect("never", "hourly", staged(engine.a_change_that_nobody_told_of)),
     "live_hints": Effect(True, False, wire.hears),
     "listen": Effect("127.0.0.1:0", f"127.0.0.1:{free_port()}", wire.service_file("api")),
     "service_key": Effect("one-key", "another-key", wire.service_file("key")),

@@ -173,3 +173,22 @@ async def test_a_scene_that_was_merged_ends_quietly_and_the_survivor_is_written(
     assert (shown(world).fields["title"], tags(world, "genre")) == ("Survivor", ["Both"])
     assert (tags(world, "label"), "title" in shown(world).locks) == ([], True)
     assert (await world.sync()).writes == 0
+
+
+async def test_the_label_of_a_deleted_scene_goes_when_its_file_has_a_scene_again(tmp_path: Path) -> None:
+    world = a_world(tmp_path, 2, posters=False)
+    world.settings["destroyed"] = "label"
+    await world.sync()
+    await person_edits(world, "label%5B0%5D.tag.tag=Own&label.locked=0")
+    files = world.stash.library.scenes[1].files
+    world.stash.destroy_scene(1)
+    with world.app() as app:
+        target = await app.connect()
+        app.store.ledger.mark(target.plex_id, [SceneId(1)], now=app.clock.now())
+    await world.sync()
+    assert tags(world, "label") == ["Own", "stash: gone"]
+    world.stash.library.scenes[2].files = files
+    world.stash.update_scene(2, title="Back")
+    await world.sync()
+    assert (shown(world).fields["title"], tags(world, "label")) == ("Back", ["Own"])
+    assert (await world.sync()).writes == 0

@@ -7,9 +7,9 @@ from builders import NOW
 from ledgers import lease, mark, settle
 from stashplex.domain.entry import PlexId
 from stashplex.domain.item import RatingKey
-from stashplex.domain.journal import JournalEvent, JournalRow
+from stashplex.domain.journal import DETAIL_CHARS, VALUE_CHARS, JournalEvent, JournalRow
 from stashplex.domain.scene import SceneId
-from stashplex.store.journal import CLIP_CHARS, Journal
+from stashplex.store.journal import Journal
 from stashplex.store.ledger import Ledger
 
 SCENE = SceneId(42)
@@ -37,8 +37,9 @@ def test_each_scene_has_its_own_history(ledger: Ledger, journal: Journal, plex_i
 
 
 def test_long_values_are_clipped(ledger: Ledger, journal: Journal, plex_id: PlexId) -> None:
-    whole, long = "x" * CLIP_CHARS, "x" * (CLIP_CHARS + 1)
+    whole, long = "x" * VALUE_CHARS, "x" * (VALUE_CHARS + 1)
     _write(ledger, plex_id, replace(WRITTEN, old=whole, new=long, detail=long))
     (row,) = journal.list_for_scene(plex_id, SCENE)
     assert row.old == whole
-    assert row.new == row.detail == "x" * (CLIP_CHARS - 1) + "…"
+    assert row.new == "x" * (VALUE_CHARS - 1) + "…"
+    assert row.detail == "x" * (DETAIL_CHARS - 1) + "…"

@@ -265,6 +265,7 @@ class Planner:
             merged = plan(
                 item, document, base, self._merging, wanted=rules.options.fields, claimed=link.intent if link else None
             )
+            merged = self._farewell.welcome(merged, item, base)
             planned = fit(merged, owned=None if base is None else base.document)
             intent = united(planned.base, link.intent if link else None, base)
             is_begun = link is not None and link.intent is not None

@@ -64,10 +64,9 @@ class Survey:
 def classify(planned: Planned) -> SceneClass:
     """Return the class of one planned scene."""
     match planned:
-        case SceneGone() | FarewellPlan(is_wish=False):
-            return SceneClass.GONE
-        case FarewellPlan():
-            return SceneClass.IGNORED
+        case SceneGone() | FarewellPlan():
+            is_wish = isinstance(planned, FarewellPlan) and planned.is_wish
+            return SceneClass.IGNORED if is_wish else SceneClass.GONE
         case ScenePlan(_, _, problem) if problem is not None:
             return _class_of(problem)
         case ScenePlan(_, items, _, refused, _):

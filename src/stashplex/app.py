@@ -38,6 +38,7 @@ from stashplex.engine.rules import breaker_rules, match_rules, retry_rules
 from stashplex.engine.scan import Scanner
 from stashplex.engine.scheduler import Scheduler
 from stashplex.engine.service import Service
+from stashplex.engine.sweep import PERIODS
 from stashplex.engine.target import Target, choose_sections
 from stashplex.engine.upkeep import Upkeep
 from stashplex.engine.wakeup import Wakeup
@@ -207,6 +208,7 @@ class App:
             clock=self.clock,
             wakeup=wakeup,
             poll_interval_s=self.settings.poll_interval_s,
+            sweep_every=PERIODS[self.settings.sweep_schedule],
             wanted=wanted_inputs(self.settings),
         )
 

@@ -72,6 +72,7 @@ EFFECTS: Mapping[str, Effect] = {
     "success_threshold": Effect(1, 4, staged(engine.plex_comes_back)),
     "dead_retention_days": Effect(5, 30, staged(engine.a_dismissed_one_after_ten_days)),
     "poll_interval_s": Effect(0, 60, staged(engine.a_change_that_no_event_told_of)),
+    "sweep_schedule": Effect("never", "hourly", staged(engine.a_change_that_nobody_told_of)),
     "live_hints": Effect(True, False, wire.hears),
     "listen": Effect("127.0.0.1:0", f"127.0.0.1:{free_port()}", wire.service_file("api")),
     "service_key": Effect("one-key", "another-key", wire.service_file("key")),

@@ -29,7 +29,9 @@ from stashplex.base.transport import Fault, Request, Response, Transport, Transp
 
 EXCERPT_CHARS = 256
 _SCRUBBED_BYTES = 65_536
-_TOKEN_ARGUMENT = re.compile(r"(?i)\b(x-plex-token|apikey|api_key|token|session)([\"']?[=:]\s*[\"']?)[^&\s\"'<>;,]+")
+_TOKEN_ARGUMENT = re.compile(
+    r"(?i)\b([\w-]{0,40}(?:token|apikey|api_key|service_key|session))([\"']?[=:]\s*[\"']?)[^&\s\"'<>;,]+"
+)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]+")
 _LONE_SURROGATE = re.compile(
     rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"

@@ -28,13 +28,13 @@ class _Folder(msgspec.Struct):
 
 
 class _General(msgspec.Struct, rename="camel"):
-    api_key: str = ""
-    stashes: list[_Folder] = []
+    api_key: str | None = None
+    stashes: list[_Folder] | None = None
 
 
 class _Configuration(msgspec.Struct):
-    general: _General
-    plugins: dict[str, dict[str, object] | None] | None = None
+    general: _General | None = None
+    plugins: dict[str, object] | None = None
 
 
 class _Data(msgspec.Struct):
@@ -51,5 +51,7 @@ _DECODER = msgspec.json.Decoder(_Reply, strict=False)
 def parse_configuration(body: bytes) -> Configuration:
     """Return what Stash holds for us. Raises: msgspec.DecodeError."""
     found = _DECODER.decode(body).data.configuration
-    folders = tuple(folder.path for folder in found.general.stashes if folder.path)
-    return Configuration(found.general.api_key, (found.plugins or {}).get(PLUGIN_ID) or {}, folders)
+    general = found.general or _General()
+    folders = tuple(folder.path for folder in general.stashes or () if folder.path)
+    typed = (found.plugins or {}).get(PLUGIN_ID)
+    return Configuration(general.api_key or "", typed if isinstance(typed, dict) else {}, folders)

@@ -87,6 +87,8 @@ def test_an_excerpt_is_one_line_of_256_characters() -> None:
         "?X-Plex-Token=somebody-elses&x=1",
         '{"x-plex-token": "somebody-elses"}',
         "ApiKey: somebody-elses",
+        '{"plugins": {"stashplex": {"plex_token": "somebody-elses"}}}',
+        '{"service_key":"somebody-elses"}',
         "x" * 250 + SECRET,
     ],
 )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import structlog
 
 from stashplex.base.clock import Clock
-from stashplex.base.errors import ConfigError, ProtocolError, ServerError, SideEmpty
+from stashplex.base.errors import ConfigError, EntryError, ProtocolError, ServerError, SideEmpty
 from stashplex.domain.event import Asked, Errand, Kind, OfAnybody, OfEntity
 from stashplex.engine.intake import ASKED_AT_ONCE, Intake
 from stashplex.engine.recheck import Recheck
@@ -56,16 +56,24 @@ class Errands:
         """Do what waits and may go. Raises: StoreError, OSError."""
         if not self._spooling.has_errands or self._clock.monotonic_s() < self._rest_until_s:
             return
-        try:
-            for job in self._ready(Asked):
-                await self._grant(job)
-            for kind in Kind:
-                await self._look_up(kind, [job for job in self._ready(OfEntity) if _is_of(kind, job[0])])
-            for job in self._ready(OfAnybody):
-                if self._is_quiet(job[1]):
-                    self._note(await self._recheck.run(), [job])
-        except ServerError as error:
-            self._rest(error)
+        for step in (self._grant_all, self._look_up_all, self._recheck_all):
+            try:
+                await step()
+            except ServerError as error:
+                self._rest(error)  # the others may need another server
+
+    async def _grant_all(self) -> None:
+        for job in self._ready(Asked):
+            await self._grant(job)
+
+    async def _look_up_all(self) -> None:
+        for kind in Kind:
+            await self._look_up(kind, [job for job in self._ready(OfEntity) if _is_of(kind, job[0])])
+
+    async def _recheck_all(self) -> None:
+        for job in self._ready(OfAnybody):
+            if self._is_quiet(job[1]):
+                self._note(await self._recheck.run(), [job])
 
     def _ready(self, shape: type[Asked | OfEntity | OfAnybody]) -> list[Job]:
         """Return the errands of one shape that may go now."""
@@ -90,7 +98,7 @@ class Errands:
             return
         try:
             marked = await self._wishes.grant(asked)
-        except (SideEmpty, ConfigError) as error:
+        except (SideEmpty, ConfigError, EntryError) as error:
             logger.warning("wish_refused", wish=asked.wish.value, error=str(error), hint=error.hint)
             self._spooling.refuse(asked, waiting, str(error))
         else:

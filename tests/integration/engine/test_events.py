@@ -1,6 +1,7 @@
 """Events of performers, studios, tags, deleted things and wishes of people: the service on virtual time."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import trio
 
 from stage import Line, Stage, entry_of, play, plex_id, states
 from stashplex.app import App
+from stashplex.base.transport import Request
 from stashplex.domain.entry import Priority
 from stashplex.domain.scene import SceneId
 from stashplex.engine.wakeup import Wakeup
@@ -361,5 +363,27 @@ def test_fifty_thousand_files_are_folded_in_small_steps(tmp_path: Path) -> None:
             assert len(gathering.spooling._names) <= 5_000
             assert len(list(spool.iter_names(folder))) <= 5_000
             assert entry_of(app, 1).scene_id == SceneId(1)
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize("is_plex_up", [True, False])
+def test_a_wish_that_cannot_be_granted_holds_nobody_up(tmp_path: Path, *, is_plex_up: bool) -> None:
+    def mislead(request: Request) -> Request:
+        is_listing = request.method == "GET" and "/all?" in request.url
+        return replace(request, url=request.url.replace("/all?", "/none?")) if is_listing else request
+
+    async def act(stage: Stage) -> None:
+        stage.world.stash.update_scene(1, performers=["Ann"])
+        ann = stage.world.stash.performer("Ann")
+        async with stage.serving() as app:
+            await trio.sleep(5)
+            before = generations(app)
+            stage.plex.bend = mislead
+            stage.plex_is(up=is_plex_up)
+            wish(stage, "rebuild_index")
+            await trio.sleep(10)
+            stage.event(ann, kind="Performer.Update.Post", fields=["name"])
+            await stage.until(lambda: generations(app)[1] > before[1], 20)
 
     play(tmp_path, act)

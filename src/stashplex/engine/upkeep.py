@@ -13,6 +13,7 @@ from anyio.lowlevel import checkpoint
 
 from stashplex.base.clock import Clock
 from stashplex.base.errors import StoreError
+from stashplex.store import drafts
 from stashplex.store.backup import Backups
 from stashplex.store.breakers import Breakers
 from stashplex.store.dead_letters import PAGE, DeadLetters
@@ -26,6 +27,9 @@ often. 10,000 scenes at this limit are about 40 MB."""
 
 HISTORY = timedelta(days=365)
 """How long history and outages are kept at most."""
+
+DRAFTS = timedelta(days=1)
+"""How long a file is left alone that somebody may be writing still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Upkeep:
         """
         now = self._clock.now()
         self._back_up(now)
+        drafts.remove(self._backups.folder.parent, now - DRAFTS)
         report = UpkeepReport(
             dead_letters=await _drained(self._removed_letters()),
             journal_rows=await _drained(self._retention.trim(JOURNAL_ROWS))

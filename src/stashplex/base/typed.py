@@ -6,7 +6,9 @@ Invariant: a key or a cookie that one Stash gave is never offered to another add
 """
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -84,6 +86,15 @@ def read_cookie(data_dir: Path, stash_url: str) -> str:
     """Return the session cookie that Stash gave the plugin, if it is this Stash's; else an empty text."""
     connection = read_connection(data_dir)
     return connection.cookie if connection is not None and is_same_place(connection.url, stash_url) else ""
+
+
+def want_connection(data_dir: Path) -> None:
+    """Have the next event of the plugin note afresh how to reach Stash, and with which session.
+
+    The hook keeps what is young; its age is all that is changed, as the address in it goes on to count.
+    """
+    with suppress(OSError):
+        os.utime(data_dir / CONNECTION_NAME, (0, 0))
 
 
 def is_same_place(one: str, other: str) -> bool:

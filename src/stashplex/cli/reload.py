@@ -15,9 +15,9 @@ import structlog
 from stashplex.app import open_preferences
 from stashplex.base import log
 from stashplex.base.config import Settings, secrets_of
-from stashplex.base.errors import ConfigError, StashplexError
+from stashplex.base.errors import ConfigError, ServerRefused, StashplexError
 from stashplex.base.layers import Loaded
-from stashplex.base.typed import read_connection
+from stashplex.base.typed import read_connection, want_connection
 from stashplex.cli.run import load_layers
 
 logger = structlog.get_logger()
@@ -125,7 +125,12 @@ class Reloader:
 
     async def _renew(self) -> None:
         try:
-            await self._refresh(load_layers(self._config_file))
+            loaded = load_layers(self._config_file)
+            try:
+                await self._refresh(loaded)
+            except ServerRefused:
+                want_connection(loaded.settings.data_dir)
+                raise
         except StashplexError as error:
             logger.debug("settings_not_renewed", error=str(error), hint=error.hint)
 

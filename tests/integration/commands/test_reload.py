@@ -13,9 +13,10 @@ from structlog import get_logger
 
 from simulation.virtual import VirtualClock, run_virtually
 from stashplex.base.config import Settings
-from stashplex.base.errors import ConfigError, Server, ServerUnreachable
+from stashplex.base.errors import ConfigError, Server, ServerRefused, ServerUnreachable
 from stashplex.base.layers import Loaded
 from stashplex.cli.reload import LOOK_S, WAIT_S, Reloader
+from stashplex.plugin import hook
 
 TOKEN = "S3cretToken-0123"
 
@@ -28,6 +29,7 @@ class Stand:
     file: Path
     typed: dict[str, object] = field(default_factory=dict)
     is_stash_up: bool = True
+    is_refusing: bool = False
     served: list[Settings] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
     asked: int = 0
@@ -40,6 +42,8 @@ class Stand:
         self.asked += 1
         if not self.is_stash_up:
             raise ServerUnreachable(Server.STASH, "Stash cannot be reached.", hint="Start Stash.")
+        if self.is_refusing:
+            raise ServerRefused(Server.STASH, "Stash does not accept our key or token (401).")
         told = {"settings": self.typed, "last_good": {"retry_limit": 7}, "api_key": ""}
         (self.data / "stash-settings.json").write_text(json.dumps(told))
 
@@ -205,3 +209,18 @@ def test_the_data_stays_where_it_was_at_the_start(
         assert len(stand.served) == 2
 
     play(stand, act)
+
+
+@pytest.mark.parametrize("is_refusing", [True, False])
+def test_a_session_that_stash_refuses_is_noted_afresh_by_the_next_event(stand: Stand, *, is_refusing: bool) -> None:
+    stand.belongs_to_a_plugin()
+    before = (stand.data / "connection.json").read_bytes()
+
+    async def act() -> None:
+        stand.is_stash_up, stand.is_refusing = is_refusing, is_refusing
+        await anyio.sleep(2 * LOOK_S)
+
+    play(stand, act)
+    assert (stand.data / "connection.json").read_bytes() == before
+    is_old = abs(hook._age_s(str(stand.data / "connection.json"))) >= hook.FRESH_S
+    assert is_old is is_refusing

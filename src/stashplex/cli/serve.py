@@ -30,6 +30,9 @@ LOG_NAME = "service.log"
 STOP_NAME = "stopped"
 """Where the plugin notes that a person wants no service; only the one that the plugin started heeds it."""
 
+ELSEWHERE_NAME = "service-elsewhere.json"
+"""Where the plugin notes that the service is on another machine: one that it started here would be a second."""
+
 STOP_LOOK_S = 2.0
 
 
@@ -67,7 +70,7 @@ class _Serving:
     """One service, however often its settings change."""
 
     def __init__(self, data_dir: Path, *, is_until_idle: bool, is_seated: bool, is_single: bool) -> None:
-        self._stop_file = data_dir / STOP_NAME
+        self._stop_files = (data_dir / STOP_NAME, data_dir / ELSEWHERE_NAME)
         self._is_until_idle = is_until_idle
         self._is_seated = is_seated
         self._is_single = is_single
@@ -98,8 +101,8 @@ class _Serving:
             await service.run(is_until_idle=self._is_until_idle)
 
     async def _until_stopped(self) -> None:
-        """Return when the API was told to stop; a service of the plugin also when the file says so."""
-        while not (self._is_single and self._stop_file.exists()):
+        """Return when the API was told to stop; a service of the plugin also when a file says so."""
+        while not (self._is_single and any(file.exists() for file in self._stop_files)):
             with anyio.move_on_after(STOP_LOOK_S):
                 await self._stopped.wait()
             if self._stopped.is_set():

@@ -130,7 +130,7 @@ def _answer(request: urllib.request.Request, wait_s: float, *, is_own_server: bo
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         opener.add_handler(urllib.request.HTTPSHandler(context=context))
-    with opener.open(request, timeout=wait_s) as response:  # type: ignore[union-attr]
+    with opener.open(request, timeout=wait_s) as response:
         value = json.loads(response.read(LARGEST_ANSWER))
     if not isinstance(value, dict):
         raise ValueError("the answer is no object")  # noqa: TRY004 - what the other side sent is wrong, not a type of ours

@@ -27,7 +27,9 @@ RESTART_S = 30.0
 """So long an upgrade waits for the old service to finish what it is writing."""
 LOST_S = 30.0
 HANDOVER_S = 30.0
-NOT_INSTALLED = "The service is not installed yet: run the task 'Install or upgrade the service' once."
+NOT_INSTALLED = (
+    "The service is not installed yet, or its Python was replaced: run the task 'Install or upgrade the service' once."
+)
 STOPPED = "The service does not run; the next change in Stash or the task 'Start service' starts it."
 NOT_HERE = "The service runs on another machine ({}): use stashplex there for this."
 
@@ -49,6 +51,9 @@ LOOKS = frozenset({"plan", "test", "support_bundle"})
 
 class Failed(Exception):  # noqa: N818 - errors name the condition
     """A task cannot do what it is for; the text says why and what to do."""
+
+
+sys.dont_write_bytecode = True  # Stash leaves a folder behind that holds what it did not put there
 
 
 def sibling(name: str) -> Any:
@@ -77,6 +82,7 @@ class Desk:
         self.service = contact.Service(self.data_dir)
         self._until_s = time.monotonic() + PATIENCE_S
         self._watches = False
+        self._is_fit: bool | None = None
 
     def prepare(self) -> None:
         """Keep how to reach Stash, and what Stash's page says of where the service is. Raises: OSError."""
@@ -102,7 +108,13 @@ class Desk:
             return "elsewhere"
         if self.is_alive():
             return "running"
-        return "stopped" if self.python and os.path.isfile(self.python) else "missing"
+        return "stopped" if self.python and self.is_fit() else "missing"
+
+    def is_fit(self) -> bool:
+        """Tell whether the environment has the program; not after its Python was replaced by another version."""
+        if self._is_fit is None:
+            self._is_fit = os.path.isfile(self.python) and has_program(self.python, self.data_dir)
+        return self._is_fit
 
     def is_alive(self) -> bool:
         """Tell whether a service has the seat of this data folder. Raises: OSError."""
@@ -146,6 +158,8 @@ class Desk:
     def progress_line(self) -> str:
         """Return one sentence about how far the service is."""
         status = self.service.find("/api/status")
+        if status is None and self.service.is_elsewhere:
+            return f"The service at {self.service.url} does not answer now; what is noted waits here and is sent to it."
         return contact.told(status) if status else "The service is starting."
 
     def watch(self) -> str:
@@ -323,6 +337,25 @@ def run(call: dict[str, Any]) -> Any:
         raise Failed(f"There is no task {mode[:60]!r}: the plugin's files do not fit together, install it again.")
     hook.say("i", said)
     return said
+
+
+def has_program(python: str, data_dir: str) -> bool:
+    """Tell whether a Python has the program; in doubt it has."""
+    line = [python, "-c", "import importlib.util as u, sys; sys.exit(3 * (u.find_spec('stashplex') is None))"]
+    null = subprocess.DEVNULL
+    try:
+        ran = subprocess.run(
+            line,
+            stdin=null,
+            stdout=null,
+            stderr=null,
+            env=contact.clean_environment(data_dir),
+            timeout=WATCH_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return isinstance(error, subprocess.TimeoutExpired)
+    return ran.returncode != 3
 
 
 def print_result(result: dict[str, Any]) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -225,3 +227,35 @@ def test_the_bundle_holds_no_secret(shared: Town) -> None:
     for secret in (shared.plex.token, shared.stash.settings.api_key, address["key"], cookie):
         assert len(secret) > 3
         assert secret not in whole
+
+
+def test_a_python_that_was_replaced_under_the_service_is_said(tmp_path: Path) -> None:
+    """An image with a newer Python leaves an environment whose Python runs and knows none of our packages."""
+    with a_town(tmp_path, films=1) as town:
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
+        python = tmp_path / "bare" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+        (town.data_dir / "environment").write_text(f"{python}\n", "utf-8")
+        for mode in ("status", "plan", "start_service", "sync_all"):
+            assert "run the task 'Install or upgrade the service'" in town.run(mode).trouble, mode
+        assert town.operate("scene", id=1)["service"] == "missing"
+
+
+def test_no_task_leaves_anything_in_the_folder_of_the_plugin(shared: Town) -> None:
+    plugin = shared.data_dir.parent / "plugins" / "stashplex"
+    before = sorted(plugin.iterdir())
+    shared.run("status")
+    shared.run("outages")
+    assert sorted(plugin.iterdir()) == before
+    assert [one for one in before if one.is_dir()] == []
+
+
+def test_the_service_here_ends_when_it_is_said_to_be_elsewhere(town: Town) -> None:
+    town.run("start_service")
+    wait_until(lambda: town.status() != {})
+    town.type_in(service_url="http://127.0.0.1:9", service_key="a-long-random-text")
+    assert "does not answer" in town.run("status").trouble
+    wait_until(lambda: not town.is_served())
+    assert "does not answer now" in town.run("sync_all").said
+    town.type_in()
+    town.run("start_service")
+    wait_until(lambda: town.status() != {})

@@ -59,6 +59,9 @@ async def test_a_released_item_is_unlocked_and_left_alone_until_its_sync(tmp_pat
     assert await release(world)
     assert not shown(world).locks
     assert shown(world).fields["title"] == "Ours"
+    with world.app() as app:
+        target = await app.connect()
+        assert SceneId(1) not in app.store.overview.links_for(target.plex_id, [SceneId(1)])
     world.stash.update_scene(1, title="Later")
     for _ in range(2):
         assert (await world.sync()).writes == 0

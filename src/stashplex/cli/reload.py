@@ -90,8 +90,8 @@ class Reloader:
                 try:
                     await serve(settings)
                     is_finished = True
-                except ConfigError as error:
-                    wrong = error
+                except* ConfigError as errors:  # alone, or in the group of what runs around the engine
+                    wrong = _first(errors)
                 group.cancel_scope.cancel()
 
             group.start_soon(work)
@@ -145,3 +145,9 @@ class Reloader:
         if failure != self._failure and failure not in self._told:
             logger.warning("settings_wrong", error=failure[0], hint=failure[1])
         self._failure = failure
+
+
+def _first(errors: ExceptionGroup[ConfigError]) -> ConfigError:
+    """Return the first error of a group that holds nothing else."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first

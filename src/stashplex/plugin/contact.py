@@ -109,6 +109,8 @@ class Service:
 def _refusal(url: str, error: urllib.error.HTTPError) -> str:
     if error.code in {401, 403}:
         return f"The service at {url} refuses the key: set service_key to the same text in the plugin and there."
+    if error.code == 421:
+        return f"The service at {url} does not know itself by that name: set service_url to the same address there."
     return f"The service at {url} answers with error {error.code}."
 
 

@@ -30,6 +30,8 @@ HANDOVER_S = 30.0
 NOT_INSTALLED = (
     "The service is not installed yet, or its Python was replaced: run the task 'Install or upgrade the service' once."
 )
+NO_CHIP = "The service does not answer; the task 'Test connection' says why."
+NOT_READY = "The service is starting, or it waits for a setting: the task 'Test connection' says which."
 STOPPED = "The service does not run; the next change in Stash or the task 'Start service' starts it."
 NOT_HERE = "The service runs on another machine ({}): use stashplex there for this."
 
@@ -160,7 +162,7 @@ class Desk:
         status = self.service.find("/api/status")
         if status is None and self.service.is_elsewhere:
             return f"The service at {self.service.url} does not answer now; what is noted waits here and is sent to it."
-        return contact.told(status) if status else "The service is starting."
+        return contact.told(status) if status else NOT_READY
 
     def watch(self) -> str:
         """Show progress until nothing is left to do now. Raises: Failed when the service is gone."""
@@ -279,7 +281,7 @@ class Desk:
         if found is None and state in {"running", "stopped"}:
             found = self.asked_of_program(number)
         if found is None:
-            reason = NOT_INSTALLED if state == "missing" else "The service does not answer."
+            reason = NOT_INSTALLED if state == "missing" else NO_CHIP
             found = {"scene": number, "state": "unknown", "at": None, "reason": reason, "links": []}
         return {**found, "service": state}
 

@@ -51,6 +51,9 @@ class Stand:
         self.served.append(settings)
         if not settings.plex_token:
             raise ConfigError("There is no Plex token.", hint="Set plex_token.")
+        if settings.plex_library:
+            async with anyio.create_task_group(), anyio.create_task_group():
+                raise ConfigError("Plex has no library named 'Nope'.", hint="Name another.")
         try:
             await anyio.sleep_forever()
         finally:
@@ -174,7 +177,25 @@ def test_the_service_of_a_plugin_waits_for_what_is_missing(stand: Stand, logged:
     assert logged.getvalue().count("There is no Plex token.") == 1
 
 
-@pytest.mark.parametrize("wrong", [{"plex_token": ""}, {"plex_url": "oops"}])
+@pytest.mark.parametrize("is_wrong_at_start", [True, False])
+def test_a_library_that_plex_lacks_is_waited_for(stand: Stand, logged: io.StringIO, *, is_wrong_at_start: bool) -> None:
+    stand.belongs_to_a_plugin()
+    if is_wrong_at_start:
+        stand.typed["plex_library"] = "Nope"
+
+    async def act() -> None:
+        stand.typed["plex_library"] = "Nope"
+        await anyio.sleep(5 * LOOK_S)
+        assert stand.served[-1].plex_library
+        del stand.typed["plex_library"]
+        await anyio.sleep(LOOK_S)
+        assert not stand.served[-1].plex_library
+
+    play(stand, act)
+    assert logged.getvalue().count("Plex has no library") == 1
+
+
+@pytest.mark.parametrize("wrong", [{"plex_token": ""}, {"plex_url": "oops"}, {"plex_library": "Nope"}])
 def test_a_service_that_was_started_by_hand_ends_with_the_error(stand: Stand, wrong: dict[str, object]) -> None:
     stand.typed |= wrong
 

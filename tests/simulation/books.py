@@ -6,8 +6,8 @@ the rules (reliability.md, I1, I3, I4, I10, I12) and not how they are kept.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from simulation.account import Account
 from simulation.life import Life
 from simulation.virtual import VirtualClock
 from simulation.weather import Patience
+from stashplex.base.errors import StashplexError
+from stashplex.domain.entry import LEASE_EXPIRED
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SERVER_ERRORS = frozenset({"ServerUnreachable", "ServerHeld", "ServerBusy", "ServerRefused"})
@@ -25,7 +27,9 @@ _ROWS = (
     " last_error_type, last_error FROM entry"
 )
 _JOURNAL = "SELECT id, entry_id, event, field, detail FROM journal WHERE id > ? ORDER BY id"
-_BREAKERS = "SELECT server, state, probe_token, cause, failures, reason FROM breaker"
+_BREAKERS = "SELECT server, state, probe_token, cause, failures, reason, retry_at FROM breaker"
+LONGEST_WAIT = 600_000_000
+"""A probe is never due later than that, in microseconds: what is, was moved there by a clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Shut:
     opener: Life
     at_s: float
     token: str | None
+    retry_at: int | None
 
 
 class Books:
@@ -180,6 +185,8 @@ class Books:
         if old is not None and (row.settled < old.settled or row.generation < old.generation):
             account.violate("I3", f"went back: {old} -> {row}")
         account.keep_secrets("an error", row.error)
+        if row.error_type is not None and row.error_type not in _expected():
+            account.violate("bug", f"{life.name}: {row}")
         if old is not None and old.token is None and row.token is None and _is_moved(old, row):
             account.violate("I1", f"{life.name} changed scene {row.scene} without a lease: {old} -> {row}")
         if old is not None and old.token is not None and old.token != row.token:
@@ -265,13 +272,17 @@ class Books:
     def _look_at_breakers(self, life: Life) -> None:
         """Note what changed; a breaker opens for a reason."""
         account = self._account
-        for server, state, token, cause, failures, reason in self._connection.execute(_BREAKERS):
+        for server, state, token, cause, failures, reason, retry_at in self._connection.execute(_BREAKERS):
             known = self.shut.get(server)
             former = known.state if known else "closed"
             account.keep_secrets("a breaker", reason)
             self._check_failures(life, server, former, state, failures)
             if former == state and (known is None or known.token == token):
+                if known is not None:
+                    self.shut[server] = replace(known, retry_at=retry_at)
                 continue
+            if state == "half_open" and known and 0 < (known.retry_at or 0) - self.now_micros <= LONGEST_WAIT:
+                account.violate("I5", f"{life.name} probed {server} ahead of its time: {known}")
             account.note(f"{life.name} breaker {server} {former} -> {state} {cause or ''}")
             account.reach(f"breaker: {former} -> {state}")
             opener = known.opener if known else life
@@ -281,7 +292,7 @@ class Books:
                     account.reach("another process's probe closed the breaker")
             else:
                 account.reach(f"outage: {cause}")
-                self.shut[server] = Shut(state, life, opener, self._clock.monotonic_s(), token)
+                self.shut[server] = Shut(state, life, opener, self._clock.monotonic_s(), token, retry_at)
 
     def _check_failures(self, life: Life, server: str, former: str, state: str, failures: int) -> None:
         """What happened to items never counts: a process counts no more failures than it met."""
@@ -293,6 +304,17 @@ class Books:
         if self.counted[who] > self.failed[who]:
             what = f"counted {self.counted[who]} failures of {server}, and met {self.failed[who]}"
             self._account.violate("breaker", f"{life.name} {what}")
+
+
+def _expected() -> set[str]:
+    """Return the error types that are no bugs."""
+    return {LEASE_EXPIRED, *(kind.__name__ for kind in _kinds(StashplexError))}
+
+
+def _kinds(error: type[StashplexError]) -> Iterator[type[StashplexError]]:
+    yield error
+    for kind in error.__subclasses__():
+        yield from _kinds(kind)
 
 
 def _is_moved(old: Row, row: Row) -> bool:

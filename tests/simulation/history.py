@@ -213,6 +213,8 @@ def play(seed: int, *, weather: Weather | None = None, is_recorded: bool = False
         except Exception as error:  # noqa: BLE001 - whatever it is, the seed that shows it must be told
             account.violate("crash", f"{type(error).__name__}: {error}")
             end = ""
+        if "Traceback (most recent call last)" in told.getvalue():
+            account.violate("bug", told.getvalue().partition("Traceback")[2][-600:])
         for line in told.getvalue().splitlines():
             account.keep_secrets("the log", line)
         account.note(f"the end: {end}")

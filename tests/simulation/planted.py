@@ -90,8 +90,8 @@ def release_spends_an_attempt() -> Sequence[tuple[object, str, object]]:
 def run_out_lease_is_free() -> Sequence[tuple[object, str, object]]:
     """Whoever kills the process may do so for ever."""
 
-    def free(one: Any, now: datetime, *rest: Any) -> Transition:
-        return replace(expired(replace(one, retry_count=0), now, *rest), retry_count=one.retry_count)
+    def free(one: Any, now: datetime, *rest: Any, **how: Any) -> Transition:
+        return replace(expired(replace(one, retry_count=0), now, *rest, **how), retry_count=one.retry_count)
 
     return [(ledger, "expired", free)]
 
@@ -315,21 +315,21 @@ def scene_gone_stays_open() -> Sequence[tuple[object, str, object]]:
 def first_contact_clears() -> Sequence[tuple[object, str, object]]:
     real = merge._merged_text
 
-    def merged(field: Any, desired: str, observed: str, base: str | None) -> tuple[str, bool]:
-        return (desired, False) if base is None else real(field, desired, observed, base)
+    def merged(field: Any, desired: str, observed: str, base: str | None, way: Any) -> tuple[str, bool]:
+        return (desired, False) if base is None else real(field, desired, observed, base, way)
 
     return [(merge, "_merged_text", merged)]
 
 
 @planted
 def foreign_tags_removed() -> Sequence[tuple[object, str, object]]:
-    return [(merge, "_merged_tags", lambda desired, _observed, _base: (desired, False))]
+    return [(merge, "_merged_tags", lambda desired, *_: (desired, False))]
 
 
 @planted
 def removed_tags_stay() -> Sequence[tuple[object, str, object]]:
     real = merge._merged_tags
-    return [(merge, "_merged_tags", lambda desired, observed, _base: real(desired, observed, None))]
+    return [(merge, "_merged_tags", lambda desired, observed, _base, way: real(desired, observed, None, way))]
 
 
 @planted
@@ -340,7 +340,7 @@ def people_overwritten() -> Sequence[tuple[object, str, object]]:
         (
             merge,
             "_merged_text",
-            lambda field, desired, observed, base: real(field, desired, observed, base and f"{base}?"),
+            lambda field, desired, observed, base, way: real(field, desired, observed, base and f"{base}?", way),
         ),
     ]
 

@@ -60,6 +60,7 @@ class Reloader:
         """Serve until `serve` ends by itself. Raises: ConfigError, where no plugin is through which to correct it."""
         await self._renew()
         while True:
+            settings: Settings | None = None
             try:
                 settings = self.read()
                 if await self._serve_until_changed(settings, serve):
@@ -68,7 +69,7 @@ class Reloader:
                 if self._data_dir is None or read_connection(self._data_dir) is None:
                     raise
                 self._tell_failure(error)
-                await self._look(WAIT_S)
+                await self._wait(settings)
 
     def read(self) -> Settings:
         """Return the settings that count now, and say what is wrong with others. Raises: ConfigError."""
@@ -78,6 +79,16 @@ class Reloader:
         settings = loaded.usable()
         log.mask(secrets_of(settings))
         return settings.model_copy(update={"data_dir": self._data_dir})
+
+    async def _wait(self, tried: Settings | None) -> None:
+        """Wait until other settings count; with the same ones, for a while: what is missing may be added in Plex."""
+        for _ in range(round(LOOK_S / WAIT_S)):
+            await self._look(WAIT_S)
+            try:
+                if self.read() != tried:
+                    return
+            except ConfigError as error:
+                self._tell_failure(error)
 
     async def _serve_until_changed(self, settings: Settings, serve: Serve) -> bool:
         """Serve; return True when that ended by itself, False when other settings count. Raises: ConfigError."""

@@ -5,18 +5,18 @@ read-back and its row in the history. The invariant: what somebody changed since
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
-from stashplex.app import App, open_store
+from stashplex.app import App, open_app, open_store
 from stashplex.base.config import Settings
 from stashplex.base.errors import ConfigError
-from stashplex.cli.paths import with_app
 from stashplex.cli.run import Exit, common_options, load_settings, print_json, reports_errors, results, run
 from stashplex.cli.scope import Period, SceneList
 from stashplex.cli.story import describe_row, local, print_changes, require_database
@@ -26,6 +26,7 @@ from stashplex.domain.plan import Plan
 from stashplex.domain.scene import SceneId
 from stashplex.engine.target import Target
 
+_T = TypeVar("_T")
 _SCENE = click.IntRange(min=1)
 _LOOKS = 2
 """Passes: one may be lost to a service that had the scene in work."""
@@ -56,7 +57,7 @@ def release(scene: int, config_file: Path | None, *, restore: bool, as_json: boo
     """Give the items of a SCENE back to Plex: unlock what is ours, and write nothing until `sync --scene`."""
     settings = load_settings(config_file, verbose=verbose)
     wish = HandBack(Parting.RESTORE if restore else Parting.RELEASE)
-    looked, is_done = run(lambda: with_app(settings, partial(release_scene, scene_id=SceneId(scene), wish=wish)))
+    looked, is_done = run(lambda: _with_target(settings, partial(release_scene, scene_id=SceneId(scene), wish=wish)))
     if as_json:
         print_json({"scene": scene, "is_done": is_done, **_outlook_json(looked)})
     else:
@@ -125,6 +126,11 @@ def undo(
         sys.exit(Exit.UNFINISHED)
 
 
+async def _with_target(settings: Settings, act: Callable[[App, Target], Awaitable[_T]]) -> _T:
+    async with open_app(settings) as app:
+        return await act(app, await app.connect())
+
+
 async def release_scene(app: App, target: Target, *, scene_id: SceneId, wish: HandBack) -> tuple[Outlook, bool]:
     """Give the items of one scene back; tell whether that is done. Raises: ConfigError for a scene never written."""
     if app.store.ledger.find(target.plex_id, scene_id) is None:
@@ -140,7 +146,7 @@ async def undo_once(
     settings: Settings, since: timedelta, scene_ids: Sequence[SceneId], *, is_trial: bool
 ) -> tuple[list[Outlook], int]:
     """Put back what was written since a time; return what that is for each scene, and how many wait."""
-    return await with_app(settings, partial(undo_app, since=since, scene_ids=scene_ids, is_trial=is_trial))
+    return await _with_target(settings, partial(undo_app, since=since, scene_ids=scene_ids, is_trial=is_trial))
 
 
 async def undo_app(

@@ -167,9 +167,7 @@ class PlexClient:
         self._require_taken(response, f"the posters of item {rating_key}", is_write=False)
         return self._decoded(parse_posters, response, path)
 
-    async def upload_poster(
-        self, rating_key: RatingKey, body: bytes, admit: Callable[[], None] | None = None
-    ) -> None:
+    async def upload_poster(self, rating_key: RatingKey, body: bytes, admit: Callable[[], None] | None = None) -> None:
         """Upload an image; Plex shows it at once.
 
         Raises: PlexNotFound, PlexTemporaryError (also for a 500: this image is too much for Plex, or there were many).

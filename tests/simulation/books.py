@@ -215,7 +215,8 @@ class Books:
         """A lease ended: by its holder, or because its time or its holder is over."""
         account = self._account
         lease = self.leases[old.scene, old.token or ""]
-        unread = [key for (scene, key), sender in self.unverified.items() if scene == row.scene and sender == life.name]
+        senders = {life.name, lease.life.name}  # what a former holder wrote is its successor's to read
+        unread = [key for (scene, key), sender in self.unverified.items() if scene == row.scene and sender in senders]
         for key in unread:
             del self.unverified[row.scene, key]
         is_over = old.due_at is not None and old.due_at <= now

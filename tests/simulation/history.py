@@ -147,7 +147,7 @@ class Run:
         self.account.note("calm")
         net.poison = None
         net.is_fair = stand.is_fair = people.wire.is_fair = True
-        for path, size, duration_ms in people.lost:
+        for path, size, duration_ms in people.lost[self.seed % 60 == 6 :]:  # now and then one never comes back
             people.put_back(path, size, duration_ms)
         plan_scan(scenery.plex.world, scenery.section, None)
         await trio.sleep(5.0)

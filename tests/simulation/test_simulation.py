@@ -11,7 +11,7 @@ import pytest
 from simulation.history import play
 from simulation.states import missed
 
-SEEDS = 200
+SEEDS = 360
 CHUNK = 10
 
 

@@ -32,9 +32,8 @@ def test_poison_is_buried_and_the_others_are_synced(tmp_path: Path, launch: Laun
             assert deaths <= LIMIT + 2, "the poison kills for ever"
             if deaths and not is_before:  # its edit arrived: a change in Stash makes the next try write again
                 scenery.do(scenery.retitle, POISON, f"Try {deaths}")
-            running.append(
-                launch(scenery, poll_interval_s="0")
-            )  # a change that a poll finds is a new start, and rightly
+            polls = "60" if is_before else "0"  # a change that a poll finds is a new start, and rightly
+            running.append(launch(scenery, poll_interval_s=polls))
             until(lambda: not running[-1].is_alive or is_quiet(scenery), "it dies or is done")
         running[-1].kill()
         rows = {row.scene: row for row in read_copy(scenery.database)}

@@ -5,7 +5,8 @@ next sync acts on it. Nothing here writes to Plex.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -216,13 +217,14 @@ async def lonely_scenes(app: App, shown: Steps) -> list[dict[str, object]]:
     target = await listed(app, shown)
     ignored = frozenset(app.store.pins.list_ignored(target.plex_id))
     rows: list[dict[str, object]] = []
-    async for scene, judged in _each_judged(app, target):
-        problems = (judged.error,) if isinstance(judged, Failed) else judged.problems
-        told: dict[str, object] = {"scene": scene.id, "file": scene.files[0].path if scene.files else None}
-        if scene.id in ignored:
-            rows.append(told | {"reason": "ignored", "message": "A person wants it left alone.", "hint": ""})
-        else:
-            rows += [told | _problem_json(problem) for problem in problems]
+    async with aclosing(_each_judged(app, target)) as pages:
+        async for scene, judged in pages:
+            problems = (judged.error,) if isinstance(judged, Failed) else judged.problems
+            told: dict[str, object] = {"scene": scene.id, "file": scene.files[0].path if scene.files else None}
+            if scene.id in ignored:
+                rows.append(told | {"reason": "ignored", "message": "A person wants it left alone.", "hint": ""})
+            else:
+                rows += [told | _problem_json(problem) for problem in problems]
     return rows
 
 
@@ -230,8 +232,9 @@ async def lonely_items(app: App, shown: Steps) -> list[IndexedPart]:
     """Return the first file of each item that no scene is matched to. Raises: ConfigError, ServerError, SideEmpty."""
     target = await listed(app, shown)
     matched: set[RatingKey] = set()
-    async for _scene, judged in _each_judged(app, target):
-        matched |= {found.rating_key for found in (judged.matches if isinstance(judged, Judgement) else ())}
+    async with aclosing(_each_judged(app, target)) as pages:
+        async for _scene, judged in pages:
+            matched |= {found.rating_key for found in (judged.matches if isinstance(judged, Judgement) else ())}
     first: dict[RatingKey, IndexedPart] = {}
     for part in app.store.index.iter_parts(target.plex_id, [section.key for section in target.sections]):
         if part.rating_key not in matched:
@@ -256,15 +259,16 @@ def _set_ignored(scene: int, config_file: Path | None, *, is_ignored: bool, as_j
         _print_next(scene)
 
 
-async def _each_judged(app: App, target: Target) -> AsyncIterator[tuple[ListedScene, Judgement | Failed]]:
+async def _each_judged(app: App, target: Target) -> AsyncGenerator[tuple[ListedScene, Judgement | Failed]]:
     """Judge every scene of Stash; those that are left alone are judged too."""
     matcher = app.matcher(target)
-    async for page in app.stash.iter_files():
-        for start in range(0, len(page), 100):
-            batch = page[start : start + 100]
-            judged = await matcher.judge_all(batch)
-            for scene in batch:
-                yield scene, judged[scene.id]
+    async with aclosing(app.stash.iter_files()) as pages:
+        async for page in pages:
+            for start in range(0, len(page), 100):
+                batch = page[start : start + 100]
+                judged = await matcher.judge_all(batch)
+                for scene in batch:
+                    yield scene, judged[scene.id]
 
 
 def _problem_json(problem: Exception) -> dict[str, object]:

@@ -4,6 +4,7 @@ Neither changes a setting: the line to set is printed, and a person decides.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
@@ -98,9 +99,8 @@ async def listed(app: App, shown: Steps) -> Target:
 async def suggest_app(app: App, shown: Steps) -> Proposal:
     """Read the files of both sides and propose a path map. Raises: ConfigError, ServerError, SideEmpty."""
     target = await listed(app, shown)
-    stash = [
-        KnownFile(file.path, file.size) async for page in app.stash.iter_files() for one in page for file in one.files
-    ]
+    async with aclosing(app.stash.iter_files()) as pages:
+        stash = [KnownFile(file.path, file.size) async for page in pages for one in page for file in one.files]
     shown.show("Comparing", len(stash), len(stash))
     parts = app.store.index.iter_parts(target.plex_id, [section.key for section in target.sections])
     return propose(stash, [KnownFile(part.file, part.size) for part in parts])

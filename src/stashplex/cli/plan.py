@@ -1,6 +1,7 @@
 """`stashplex plan`: what a sync would do, and the differences of any scene. Writes nothing to Plex."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -90,12 +91,13 @@ async def plan_app(app: App, scope: Scope, shown: Steps) -> PlanResult:
         await crawler.refresh(lambda seen, total: shown.show("Listing Plex", seen, total))
     planner = app.planner(target, crawler)
     survey, scenes = Survey(), dict[SceneId, Planned]()
-    async for batch in _batches(app, scope):
-        links = app.store.overview.links_for(target.plex_id, batch)
-        planned = await survey_batch(planner, batch, links, survey)
-        shown.show("Planning", survey.scenes, None)
-        if scope.scene_ids:
-            scenes |= planned
+    async with aclosing(_batches(app, scope)) as pages:
+        async for batch in pages:
+            links = app.store.overview.links_for(target.plex_id, batch)
+            planned = await survey_batch(planner, batch, links, survey)
+            shown.show("Planning", survey.scenes, None)
+            if scope.scene_ids:
+                scenes |= planned
     if scope.is_all and not survey.scenes:
         raise stash_is_empty(had_scenes=bool(app.store.ledger.list_entries(target.plex_id, limit=1)))
     if 0 < survey.scenes == survey.classes[SceneClass.NOT_FOUND]:
@@ -103,7 +105,7 @@ async def plan_app(app: App, scope: Scope, shown: Steps) -> PlanResult:
     return PlanResult(survey, scenes)
 
 
-async def _batches(app: App, scope: Scope) -> AsyncIterator[list[SceneId]]:
+async def _batches(app: App, scope: Scope) -> AsyncGenerator[list[SceneId]]:
     """Yield the scenes of a scope in batches of at most 100."""
     if scope.scene_ids:
         await require_scenes(app.stash, scope.scene_ids)
@@ -111,10 +113,11 @@ async def _batches(app: App, scope: Scope) -> AsyncIterator[list[SceneId]]:
             yield list(scope.scene_ids[start : start + _BATCH])
         return
     since = app.clock.now() - scope.since if scope.since else None
-    async for page in app.stash.iter_scene_ids(updated_since=since):
-        ids = [row.id for row in page]
-        for start in range(0, len(ids), _BATCH):
-            yield ids[start : start + _BATCH]
+    async with aclosing(app.stash.iter_scene_ids(updated_since=since)) as pages:
+        async for page in pages:
+            ids = [row.id for row in page]
+            for start in range(0, len(ids), _BATCH):
+                yield ids[start : start + _BATCH]
 
 
 def _as_json(result: PlanResult) -> dict[str, object]:

@@ -5,6 +5,7 @@ off removes nothing, and a library that is suddenly empty or much smaller stops 
 """
 
 from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import anyio
@@ -100,10 +101,11 @@ class Crawler:
         before = self._index.count(plex_id, [section.key])
         crawl = self._index.begin_crawl(plex_id, section.key)
         seen = 0
-        async for page in self._plex.iter_parts(section.key):
-            self._index.add_page(plex_id, section.key, crawl, page.parts)
-            seen += len(page.parts)
-            progress(seen, max(page.total, seen))
+        async with aclosing(self._plex.iter_parts(section.key)) as pages:
+            async for page in pages:
+                self._index.add_page(plex_id, section.key, crawl, page.parts)
+                seen += len(page.parts)
+                progress(seen, max(page.total, seen))
         if not self._accepts_smaller and _lost_most(before, seen):
             raise SideEmpty(
                 Server.PLEX,

@@ -5,6 +5,7 @@ linked to, that still show the file by which they were matched, and that no othe
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from stashplex.base.clock import Clock
@@ -123,8 +124,11 @@ class Farewell:
         """Return the names of those files that another scene has: it may be the one that the scene was merged into."""
         memories = self._memories
         await memories.listing.refresh()
-        async for page in self._stash.iter_files(updated_since=memories.clock.now() - CHANGED_AFTER - OVERLAP):
-            memories.listing.learn(page)
+        async with aclosing(
+            self._stash.iter_files(updated_since=memories.clock.now() - CHANGED_AFTER - OVERLAP)
+        ) as pages:
+            async for page in pages:
+                memories.listing.learn(page)
         names = {name_key(link.file) for links in gone.values() for link in links}
         found = memories.files.find_by_name(names)
         return frozenset(name for name, owners in found.items() if any(one.scene_id not in gone for one in owners))

@@ -5,6 +5,7 @@ nothing and stops the run.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from stashplex.base.clock import Clock
@@ -41,11 +42,14 @@ class Intake:
     async def mark_all(self, progress: Progress) -> int:
         """Mark every scene of Stash but those that a person dismissed; return how many there are. Raises: SideEmpty."""
         marked = 0
-        async for page in self._stash.iter_scene_ids():
-            ids = [row.id for row in page]
-            self._ledger.mark(self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK, spares_dismissed=True)
-            marked += len(ids)
-            progress(marked)
+        async with aclosing(self._stash.iter_scene_ids()) as pages:
+            async for page in pages:
+                ids = [row.id for row in page]
+                self._ledger.mark(
+                    self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK, spares_dismissed=True
+                )
+                marked += len(ids)
+                progress(marked)
         if marked == 0:
             raise stash_is_empty(had_scenes=bool(self._ledger.list_entries(self._plex_id, limit=1)))
         return marked
@@ -53,11 +57,12 @@ class Intake:
     async def mark_since(self, period: timedelta, progress: Progress) -> tuple[SceneId, ...]:
         """Mark the scenes that Stash changed within the period; return them."""
         marked: list[SceneId] = []
-        async for page in self._stash.iter_scene_ids(updated_since=self._clock.now() - period):
-            ids = [row.id for row in page]
-            self._ledger.mark(self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK)
-            marked += ids
-            progress(len(marked))
+        async with aclosing(self._stash.iter_scene_ids(updated_since=self._clock.now() - period)) as pages:
+            async for page in pages:
+                ids = [row.id for row in page]
+                self._ledger.mark(self._plex_id, ids, now=self._clock.now(), priority=Priority.BULK)
+                marked += ids
+                progress(len(marked))
         return tuple(marked)
 
     async def mark_scenes(self, scene_ids: Sequence[SceneId]) -> int:
@@ -73,8 +78,9 @@ class Intake:
         """
         marked = 0
         for start in range(0, len(ids), ASKED_AT_ONCE):
-            async for page in self._stash.iter_scenes_of(kind, ids[start : start + ASKED_AT_ONCE]):
-                marked += self.mark_changed([row.id for row in page], changed_by=changed_by)
+            async with aclosing(self._stash.iter_scenes_of(kind, ids[start : start + ASKED_AT_ONCE])) as pages:
+                async for page in pages:
+                    marked += self.mark_changed([row.id for row in page], changed_by=changed_by)
         return marked
 
     def mark_changed(self, scene_ids: Sequence[SceneId], *, changed_by: datetime | None = None) -> int:

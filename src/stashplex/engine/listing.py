@@ -6,6 +6,7 @@ once, so only files of scenes that nobody read for a day can be out of date.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 import anyio
@@ -69,11 +70,12 @@ class Listing:
 
     async def _list(self, since: datetime | None, progress: Callable[[int], None] | None) -> None:
         crawl, seen = self._files.begin(), 0
-        async for page in self._stash.iter_files(updated_since=since):
-            self._files.add_page(crawl, page)
-            seen += len(page)
-            if progress is not None:
-                progress(seen)
+        async with aclosing(self._stash.iter_files(updated_since=since)) as pages:
+            async for page in pages:
+                self._files.add_page(crawl, page)
+                seen += len(page)
+                if progress is not None:
+                    progress(seen)
         if since is None:
             self._files.finish(crawl)
 

@@ -5,6 +5,7 @@ does it again. The invariant: nothing here writes to Plex; it makes the engine l
 """
 
 from collections.abc import Sequence
+from contextlib import aclosing
 
 import anyio
 import structlog
@@ -69,12 +70,15 @@ class Wishes:
     async def _sync_missing(self) -> int:
         """Mark the scenes that were never written, whose file Plex lacks, or that need a person."""
         marked = 0
-        async for page in self._stash.iter_scene_ids():
-            ids = [row.id for row in page]
-            in_step = self._afresh.in_step(self._plex_id, ids)
-            missing = [scene_id for scene_id in ids if scene_id not in in_step]
-            now = self._clock.now()
-            marked += self._ledger.mark(self._plex_id, missing, now=now, priority=Priority.BULK, spares_dismissed=True)
+        async with aclosing(self._stash.iter_scene_ids()) as pages:
+            async for page in pages:
+                ids = [row.id for row in page]
+                in_step = self._afresh.in_step(self._plex_id, ids)
+                missing = [scene_id for scene_id in ids if scene_id not in in_step]
+                now = self._clock.now()
+                marked += self._ledger.mark(
+                    self._plex_id, missing, now=now, priority=Priority.BULK, spares_dismissed=True
+                )
         return marked
 
     async def _repush_all(self) -> int:

@@ -6,7 +6,7 @@ names one item by its digits; an answer that is missing or failed never looks li
 Source: plex-wire.md.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -97,7 +97,7 @@ class PlexClient:
         path = "/library/sections"
         return self._decoded(parse_sections, self._served(await self._get(path), path), path)
 
-    async def iter_parts(self, section: SectionKey, page_size: int = 500) -> AsyncIterator[Page]:
+    async def iter_parts(self, section: SectionKey, page_size: int = 500) -> AsyncGenerator[Page]:
         """Yield the files of a movie section page by page, at least one page.
 
         Shape: by ascending id, without trashed items and optimised versions. Not a snapshot: rows shift when items

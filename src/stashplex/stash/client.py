@@ -5,7 +5,8 @@ Invariants: the key travels in a header only; every foreign failure leaves as on
 from an answer only if Stash itself said that it does not have it. Source: stash-wire.md 5, 6.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -154,20 +155,21 @@ class StashClient:
 
     async def iter_scene_ids(
         self, page_size: int = 1000, updated_since: datetime | None = None
-    ) -> AsyncIterator[tuple[SceneStamp, ...]]:
+    ) -> AsyncGenerator[tuple[SceneStamp, ...]]:
         """Yield all scenes page by page, by ascending number; only those changed at or after `updated_since` if given.
 
         Shape: no page is empty. Nothing is skipped when scenes come or go meanwhile. `updated_since` is aware.
         """
         where = {} if updated_since is None else {"updated_at": _newer(updated_since)}
-        async for page in self._iter_stamps(where, page_size):
-            wanted = tuple(row for row in page if updated_since is None or row.updated_at >= updated_since)
-            if wanted:
-                yield wanted
+        async with aclosing(self._iter_stamps(where, page_size)) as pages:
+            async for page in pages:
+                wanted = tuple(row for row in page if updated_since is None or row.updated_at >= updated_since)
+                if wanted:
+                    yield wanted
 
     async def iter_files(
         self, page_size: int = 1000, updated_since: datetime | None = None
-    ) -> AsyncIterator[tuple[ListedScene, ...]]:
+    ) -> AsyncGenerator[tuple[ListedScene, ...]]:
         """Yield the files of all scenes, or of those changed since a time and some more, by ascending number.
 
         Shape: no page is empty.
@@ -186,14 +188,15 @@ class StashClient:
 
     async def iter_scenes_of(
         self, kind: Kind, ids: Collection[int], page_size: int = 1000
-    ) -> AsyncIterator[tuple[SceneStamp, ...]]:
+    ) -> AsyncGenerator[tuple[SceneStamp, ...]]:
         """Yield the scenes that refer to any of these, or to what is below a studio or tag, by ascending number.
 
         Shape: no page is empty; something that Stash does not have has no scenes.
         """
-        async for page in self._iter_stamps(render_reference(kind, ids, await self._filters()), page_size):
-            if page:
-                yield page
+        async with aclosing(self._iter_stamps(render_reference(kind, ids, await self._filters()), page_size)) as pages:
+            async for page in pages:
+                if page:
+                    yield page
 
     async def subjects(self) -> tuple[Subject, ...]:
         """Return the kinds of changes that this Stash can be asked for; asked once."""
@@ -228,7 +231,7 @@ class StashClient:
             self._known_filters = await self._ask(FILTERS_DOCUMENT, {}, parse_filters)
         return self._known_filters
 
-    async def _iter_stamps(self, where: Mapping[str, object], page_size: int) -> AsyncIterator[tuple[SceneStamp, ...]]:
+    async def _iter_stamps(self, where: Mapping[str, object], page_size: int) -> AsyncGenerator[tuple[SceneStamp, ...]]:
         """Yield what a filter lets pass, page by page; the last page may be empty."""
         after = 0
         while True:

@@ -11,7 +11,7 @@ import pytest
 from simulation.history import play
 from simulation.states import missed
 
-SEEDS = 360
+SEEDS = 500
 CHUNK = 10
 
 

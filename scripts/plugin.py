@@ -114,7 +114,7 @@ def built_at() -> datetime:
     given = os.environ.get("SOURCE_DATE_EPOCH")  # noqa: TID251 - the agreed way to pass a date to a build
     if not given:
         line = ["git", "log", "-1", "--format=%ct"]
-        given = subprocess.run(line, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603
+        given = subprocess.run(line, cwd=ROOT, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own words
     return datetime.fromtimestamp(int(given), UTC)
 
 
@@ -122,7 +122,7 @@ def wheel(folder: Path, moment: datetime) -> Path:
     """Build the wheel into a folder and return it."""
     line = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
     dated = {**os.environ, "SOURCE_DATE_EPOCH": f"{moment.timestamp():.0f}"}  # noqa: TID251 - a child inherits it
-    subprocess.run(line, cwd=ROOT, check=True, capture_output=True, env=dated)  # noqa: S603
+    subprocess.run(line, cwd=ROOT, check=True, capture_output=True, env=dated)  # noqa: S603 - our own words
     (built,) = folder.glob("*.whl")
     return built
 

@@ -60,12 +60,12 @@ class _Rules:
 try:
     import _json
 
-    scan: "Callable[[str, int], tuple[object, int]]" = _json.make_scanner(_Rules)  # type: ignore[arg-type]
+    scan: "Callable[[str, int], tuple[object, int]]" = _json.make_scanner(_Rules)  # type: ignore[arg-type]  # the stub wants a decoder
     quoted: "Callable[[str], str]" = _json.encode_basestring_ascii
 except (ImportError, AttributeError):
     import json
 
-    scan, quoted = json.JSONDecoder(strict=False).scan_once, json.dumps  # type: ignore[attr-defined]
+    scan, quoted = json.JSONDecoder(strict=False).scan_once, json.dumps  # type: ignore[attr-defined]  # the stub lacks it
 
 
 def main() -> int:
@@ -164,7 +164,7 @@ def _environment() -> "Mapping[str, str]":
 
 def _paths() -> "ModuleType":
     """Return the module that knows about paths; only rare ways need it."""
-    return __import__("os").path  # type: ignore[no-any-return]
+    return __import__("os").path  # type: ignore[no-any-return]  # a module by name
 
 
 def event_of(call: "dict[str, object]") -> str:
